@@ -1,0 +1,235 @@
+"""The radial distribution function (RDF) of nanoparticles and what is read off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from nanonet.arrays import FloatArray, frozen_array
+from nanonet.domain.composition import Composition
+from nanonet.errors import InputError
+from nanonet.units import LJ_MINIMUM, MONOMER_DIAMETER, N_BINS, R_MAX
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Phase = Literal["aggregated", "bridged", "dispersed"]
+
+#: Half-width of a two-sided 90 % interval of a normal distribution, in standard errors.
+Z90 = 1.6448536269514722
+
+
+class Peak(NamedTuple):
+    """A peak of g(r): position r [sigma] and height g."""
+
+    position: float
+    height: float
+
+
+def standard_grid() -> FloatArray:
+    """Centres of the 100 bins of 0.1 sigma between 0 and 10 sigma."""
+    width = R_MAX / N_BINS
+    return (np.arange(N_BINS) + 0.5) * width
+
+
+@dataclass(frozen=True, eq=False)
+class RDF:
+    """NP-NP radial distribution function of one composition.
+
+    g(r) = V/(n(n-1)) < sum over pairs i != j of delta(r - r_ij) > / (4 pi r^2), the average over
+    frames of each frame normalised with its own volume V; n is the number of NPs, so that g
+    tends to 1 for an ideal gas of any n (the finite-size normalisation).
+
+    Args:
+        r: centres of equal bins [sigma], shape (n_bins,).
+        g: mean of g over each bin, shape (n_bins,), not negative.
+        error: standard error of g per bin, shape (n_bins,); ``None`` where it is not known.
+        n_frames: number of configurations behind g; ``None`` for a prediction.
+        composition: what it is the RDF of.
+        band: lower and upper end of a 90 % band, each of shape (n_bins,), of a prediction; without
+            it ``g_low`` and ``g_high`` follow from the standard error, g -/+ 1.645 error.
+        in_domain: for a prediction, whether the composition lies where the training data are.
+
+    Raises:
+        InputError: shapes differ, g is negative or not finite, or the bins are not equal.
+    """
+
+    r: FloatArray
+    g: FloatArray
+    error: FloatArray | None = None
+    n_frames: int | None = None
+    composition: Composition | None = None
+    band: tuple[FloatArray, FloatArray] | None = None
+    in_domain: bool | None = None
+
+    def __post_init__(self) -> None:
+        r = frozen_array(self.r, name="r", ndim=1)
+        if r.size < 3:
+            raise InputError(f"an RDF needs at least 3 bins, got {r.size}")
+        steps = np.diff(r)
+        if r[0] <= 0 or steps.min() <= 0 or np.ptp(steps) > 1e-6 * steps.mean():
+            raise InputError("r must be the centres of equal bins in rising order, starting above 0")
+        g = frozen_array(self.g, name="g", ndim=1, shape=r.shape)
+        if g.min() < 0:
+            where = int(np.argmin(g))
+            raise InputError(f"g must not be negative, got {g[where]:g} at r = {r[where]:g}")
+        object.__setattr__(self, "r", r)
+        object.__setattr__(self, "g", g)
+        if self.error is not None:
+            error = frozen_array(self.error, name="error", ndim=1, shape=r.shape)
+            if error.min() < 0:
+                raise InputError(f"a standard error must not be negative, got {error.min():g}")
+            object.__setattr__(self, "error", error)
+        if self.band is not None:
+            if not isinstance(self.band, tuple | list) or len(self.band) != 2:
+                raise InputError(f"band must be two arrays, its lower and its upper end, got {self.band!r:.80}")
+            low, high = (frozen_array(edge, name="band", ndim=1, shape=r.shape) for edge in self.band)
+            if low.min() < 0:
+                raise InputError(f"band must not be negative, got {low.min():g}; g is at least 0")
+            if (low > high).any():
+                where = int(np.argmax(low > high))
+                raise InputError(
+                    f"the lower end of the band lies above its upper end, {low[where]:g} > {high[where]:g} "
+                    f"at r = {r[where]:g}; give (lower, upper)"
+                )
+            object.__setattr__(self, "band", (low, high))
+
+    @property
+    def bin_width(self) -> float:
+        """Width of a bin [sigma]."""
+        return float(self.r[1] - self.r[0])
+
+    @property
+    def g_low(self) -> FloatArray | None:
+        """Lower end of the 90 % band, never below 0; ``None`` if there is neither band nor error."""
+        if self.band is not None:
+            return self.band[0]
+        return None if self.error is None else np.maximum(self.g - Z90 * self.error, 0.0)
+
+    @property
+    def g_high(self) -> FloatArray | None:
+        """Upper end of the 90 % band; ``None`` if there is neither band nor error."""
+        if self.band is not None:
+            return self.band[1]
+        return None if self.error is None else self.g + Z90 * self.error
+
+    @property
+    def noise(self) -> FloatArray:
+        """Standard error per bin: as given, or the band's width / (2 x 1.645), or 0."""
+        if self.error is not None:
+            return self.error
+        if self.band is not None:
+            return (self.band[1] - self.band[0]) / (2.0 * Z90)
+        return np.zeros_like(self.g)
+
+    @property
+    def first_peak(self) -> Peak | None:
+        """:meth:`find_first_peak` at its default of 3 standard errors."""
+        return self.find_first_peak()
+
+    def find_first_peak(self, n_sigma: float = 3.0) -> Peak | None:
+        """First peak that stands out of the noise, or ``None``.
+
+        The first local maximum that stands more than ``n_sigma`` standard errors (of the difference,
+        sqrt(error_max^2 + error_min^2)) above both neighbouring minima; a maximum at either end of
+        the range has no second minimum and does not count. Position and height are those of the
+        parabola through the highest bin and its two neighbours.
+
+        The extremes of 100 bins are compared: where g is flat and the noise of neighbouring bins
+        independent, 3 standard errors find a peak in 59 % of the RDFs, 4 in 2 %.
+        """
+        index = _first_significant_maximum(self.g, self.noise, n_sigma)
+        if index is None:
+            return None
+        left, top, right = (float(self.g[index + k]) for k in (-1, 0, 1))
+        curvature = left - 2.0 * top + right
+        shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
+        return Peak(
+            position=float(self.r[index]) + shift * self.bin_width,
+            height=top - 0.25 * (left - right) * shift,
+        )
+
+    def shell_mean(self, low: float, high: float) -> float:
+        """Mean of g over the spherical shell from ``low`` to ``high`` [sigma], weighted by r^2.
+
+        The bins count with the part of their volume that lies in the shell.
+
+        Raises:
+            InputError: the shell is empty or reaches beyond the grid.
+        """
+        half = 0.5 * self.bin_width
+        begin, end = float(self.r[0]) - half, float(self.r[-1]) + half
+        if not low < high or low < begin - 1e-9 or high > end + 1e-9:
+            raise InputError(
+                f"a shell from {low:g} to {high:g} sigma is not inside the grid, {max(begin, 0.0):g} to {end:g} sigma"
+            )
+        inner = np.clip(self.r - half, low, high)
+        outer = np.clip(self.r + half, low, high)
+        weight = outer**3 - inner**3
+        return float(np.sum(weight * self.g) / np.sum(weight))
+
+    @property
+    def phase(self) -> Phase:
+        """:meth:`classify_phase` with its default threshold."""
+        return self.classify_phase()
+
+    def classify_phase(self, threshold: float = 2.0) -> Phase:
+        """How the NPs are distributed: aggregated, bridged or dispersed.
+
+        The r^2-weighted mean of g is taken in the contact shell, 0.8 D to 2^(1/6) D + d/4, and in
+        the bridge shell, from there to 2^(1/6) (D + d) + d/4, where one layer of polymer lies
+        between two NPs. The larger of the two means names the phase if it is above ``threshold``;
+        otherwise the NPs are dispersed. d = 1 is the monomer's diameter.
+
+        Raises:
+            InputError: the RDF has no composition, so that D is not known, or its shells reach beyond
+                the grid (D above 7.6 on the standard grid).
+        """
+        if self.composition is None:
+            raise InputError("the phase needs the NP diameter: give the RDF its composition")
+        diameter = self.composition.D
+        contact = LJ_MINIMUM * diameter + MONOMER_DIAMETER / 4
+        bridge = LJ_MINIMUM * (diameter + MONOMER_DIAMETER) + MONOMER_DIAMETER / 4
+        in_contact = self.shell_mean(0.8 * diameter, contact)
+        in_bridge = self.shell_mean(contact, bridge)
+        if max(in_contact, in_bridge) <= threshold:
+            return "dispersed"
+        return "aggregated" if in_contact >= in_bridge else "bridged"
+
+    def plot(self, ax: Axes | None = None, *, log: bool = False, label: str | None = None, **style: Any) -> Axes:
+        """Draw g(r) with its 90 % band and its first peak; returns the axes.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        from nanonet.domain._plot import plot_rdf
+
+        low, high = self.g_low, self.g_high
+        band = None if low is None or high is None else (low, high)
+        return plot_rdf(self.r, self.g, band, self.first_peak, self.composition, ax, log=log, label=label, **style)
+
+
+def _first_significant_maximum(g: FloatArray, noise: FloatArray, n_sigma: float) -> int | None:
+    """Index of the first maximum that rises and falls by more than the noise, or ``None``.
+
+    One walk with hysteresis: remember the lowest bin so far, then the highest since; the peak is
+    confirmed once g has fallen far enough below it.
+    """
+
+    def clear(top: int, bottom: int) -> bool:
+        return bool(g[top] - g[bottom] > n_sigma * np.hypot(noise[top], noise[bottom]))
+
+    low, top = 0, None
+    for index in range(1, g.size):
+        if top is None:
+            if g[index] < g[low]:
+                low = index
+            elif clear(index, low):
+                top = index
+        elif g[index] > g[top]:
+            top = index
+        elif clear(top, index):
+            return top
+    return None
