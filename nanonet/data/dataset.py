@@ -1,0 +1,125 @@
+"""Labelled data: what a surrogate is trained on and judged by, for every problem."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanonet.arrays import FloatArray, frozen_array
+from nanonet.data.table import Table
+from nanonet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What a target runs along.
+
+    Args:
+        name: of the quantity, such as ``r``.
+        unit: as in :data:`nanonet.units.UNITS`.
+        values: shape (length,), rising.
+    """
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+
+    def array(self) -> FloatArray:
+        """The values as an array."""
+        return np.array(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Inputs, targets and groups of n records.
+
+    Args:
+        inputs: named columns of n rows.
+        targets: shape (n,) for a number or (n, length) for a curve, finite.
+        groups: one name per record; records of one group (replicas of one composition, repeats
+            of one polymer) never lie on both sides of a split.
+        target, unit: name and unit of the target.
+        axis: what the last dimension of a curve runs along.
+        noise: standard error of each target, same shape, or ``None``.
+        names: one name per record, each its own; the row number if not given.
+        source: where the data come from: file, hash, how many records were left out and why.
+
+    Raises:
+        DataError: lengths differ, values are not finite, names occur twice.
+    """
+
+    inputs: Table
+    targets: FloatArray
+    groups: NDArray[np.str_]
+    target: str
+    unit: str
+    axis: Axis | None = None
+    noise: FloatArray | None = None
+    names: tuple[str, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = self.inputs.n_rows
+        targets = frozen_array(self.targets, name=f"targets ({self.target})", ndim=np.ndim(self.targets))
+        if targets.ndim not in (1, 2) or len(targets) != n:
+            raise DataError(f"targets must have shape ({n},) or ({n}, length), got {targets.shape}")
+        if targets.ndim == 2 and (self.axis is None or len(self.axis.values) != targets.shape[1]):
+            raise DataError(f"targets of shape {targets.shape} need an axis of {targets.shape[1]} values")
+        groups = np.array(self.groups, dtype=str)
+        if groups.shape != (n,):
+            raise DataError(f"groups must name one group for each of {n} records, got shape {groups.shape}")
+        groups.flags.writeable = False
+        names = tuple(str(name) for name in self.names) or tuple(str(index) for index in range(n))
+        if len(names) != n or len(set(names)) != n:
+            raise DataError(f"names must be {n} different ones, got {len(names)}, {len(set(names))} of them different")
+        if self.noise is not None:
+            noise = frozen_array(self.noise, name="noise", ndim=targets.ndim, shape=targets.shape)
+            object.__setattr__(self, "noise", noise)
+        object.__setattr__(self, "targets", targets)
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "names", names)
+
+    def __len__(self) -> int:
+        return self.inputs.n_rows
+
+    @property
+    def n_groups(self) -> int:
+        """Number of different groups."""
+        return len(set(self.groups.tolist()))
+
+    def take(self, index: Any) -> Dataset:
+        """The records that ``index`` (numbers or booleans) selects, in that order.
+
+        A record that is selected more than once gets a number behind its name.
+        """
+        chosen = np.arange(len(self))[index]
+        names = [self.names[i] for i in chosen]
+        if len(set(names)) < len(names):
+            names = [f"{name}#{count}" for count, name in enumerate(names)]
+        return replace(
+            self,
+            inputs=self.inputs.take(chosen),
+            targets=self.targets[chosen],
+            groups=self.groups[chosen],
+            noise=None if self.noise is None else self.noise[chosen],
+            names=tuple(names),
+        )
+
+    def replicas(self) -> dict[str, list[int]]:
+        """Rows of each group that has more than one record."""
+        rows: dict[str, list[int]] = {}
+        for index, group in enumerate(self.groups.tolist()):
+            rows.setdefault(group, []).append(index)
+        return {group: found for group, found in rows.items() if len(found) > 1}
+
+    def digest(self) -> str:
+        """SHA-256 of inputs, targets and groups, in their order."""
+        hasher = hashlib.sha256(self.inputs.digest().encode())
+        hasher.update(np.ascontiguousarray(self.targets).tobytes())
+        hasher.update("\0".join(self.groups.tolist()).encode())
+        return hasher.hexdigest()

@@ -1,0 +1,73 @@
+"""The contract of a problem: where its records come from, and how people ask and are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanonet.arrays import FloatArray
+from nanonet.data.dataset import Axis, Dataset
+from nanonet.data.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says about n records, as plain arrays.
+
+    Args:
+        inputs: what it was asked, n rows.
+        targets: shape (n,) or (n, length), in physical units.
+        low, high: ends of the band, same shape; ``None`` for a model that was not calibrated.
+        outside: for each record why it is outside the training region, or an empty text.
+        axis: what the last dimension of a curve runs along.
+        target: name of the target.
+    """
+
+    inputs: Table
+    targets: FloatArray
+    low: FloatArray | None
+    high: FloatArray | None
+    outside: tuple[str, ...]
+    axis: Axis | None
+    target: str
+
+    @property
+    def in_domain(self) -> NDArray[np.bool_]:
+        """Whether each record lies where the training data are, shape (n,)."""
+        return np.array([not reason for reason in self.outside], dtype=bool)
+
+
+@runtime_checkable
+class Problem(Protocol):
+    """A data set and the types that its users think in."""
+
+    #: Short name, as in messages.
+    name: str
+
+    def read(self) -> Dataset:
+        """The records to learn from, with their groups.
+
+        Raises:
+            DataError: there are none, or they are damaged.
+        """
+
+    def parse(self, value: Any, numbers: Mapping[str, Any]) -> tuple[Table, bool]:
+        """What a user asks for as a table, and whether it was a single record.
+
+        Args:
+            value: one positional value in any of the forms that the problem takes, or ``None``.
+            numbers: keyword arguments.
+
+        Raises:
+            InputError: not one of these forms, or not physical.
+        """
+
+    def present(self, prediction: Prediction) -> list[Any]:
+        """One object per record in the types of the domain."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Keyword arguments that make this problem."""
