@@ -1,0 +1,1 @@
+"""Simulation engines: one adapter each, behind the contract in ``base``."""
