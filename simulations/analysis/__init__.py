@@ -1,0 +1,1 @@
+"""What a trajectory says: the RDF with its error, and whether the run can be trusted."""
