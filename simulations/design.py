@@ -1,0 +1,211 @@
+"""Which compositions to simulate, in which order."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from nanonet.domain import Composition
+from nanonet.errors import ConfigError, NanonetError, SystemSizeError
+from simulations.builder import SystemSize, system_size
+
+#: The box of the design: ranges of the model's source, and the volume fractions that give a usable RDF.
+RANGES: dict[str, tuple[float, float]] = {
+    "D": (2.0, 5.0),
+    "N": (25, 40),
+    "phi": (0.01, 0.10),
+    "eps_np_np": (0.1, 2.5),
+    "eps_p_np": (0.1, 1.5),
+}
+
+
+class Design(Protocol):
+    """A source of compositions, the same ones in the same order at every call."""
+
+    n: int | None
+
+    def compositions(self) -> Iterator[Composition]:
+        """Compositions in order; may be endless, ``n`` says how many are wanted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Design points that can be simulated, and those skipped with the reason.
+
+    Args:
+        points: accepted compositions with their sizes, in the design's order.
+        skipped: compositions that need too many beads, and why.
+    """
+
+    points: tuple[tuple[Composition, SystemSize], ...]
+    skipped: tuple[tuple[Composition, str], ...]
+
+
+def choose(design: Design, *, n_np_min: int, n_beads_max: int, max_tries: int = 10_000) -> Choice:
+    """The first ``design.n`` points that fit the size rule; others are skipped in order and listed.
+
+    Raises:
+        ConfigError: no point fits, or too few within ``max_tries``.
+    """
+    points: list[tuple[Composition, SystemSize]] = []
+    skipped: list[tuple[Composition, str]] = []
+    for composition in islice(design.compositions(), max_tries):
+        if design.n is not None and len(points) >= design.n:
+            break
+        try:
+            points.append((composition, system_size(composition, n_np_min=n_np_min, n_beads_max=n_beads_max)))
+        except SystemSizeError as error:
+            skipped.append((composition, str(error)))
+    if not points or (design.n is not None and len(points) < design.n and len(points) + len(skipped) >= max_tries):
+        example = f"; the first was skipped because {skipped[0][1]}" if skipped else ""
+        raise ConfigError(f"the design gave {len(points)} usable points, {design.n} were asked for{example}")
+    return Choice(tuple(points), tuple(skipped))
+
+
+def ranges(given: Mapping[str, Sequence[float]] | None) -> dict[str, tuple[float, float]]:
+    """The design's box with some ranges replaced.
+
+    Raises:
+        ConfigError: an unknown name, or a range that is not two rising numbers.
+    """
+    result = dict(RANGES)
+    for name, value in (given or {}).items():
+        if name not in RANGES:
+            raise ConfigError(f"a design has no range {name!r}; its ranges are {', '.join(RANGES)}")
+        pair = tuple(float(item) for item in value) if isinstance(value, Sequence) else ()
+        if len(pair) != 2 or not all(math.isfinite(item) for item in pair) or pair[0] > pair[1]:
+            raise ConfigError(f"range {name} must be two rising numbers, got {value!r}")
+        result[name] = (pair[0], pair[1])
+    return result
+
+
+def _scale(unit: np.ndarray, box: Mapping[str, tuple[float, float]]) -> Composition:
+    values: dict[str, Any] = {}
+    for name, u in zip(box, unit, strict=True):
+        low, high = box[name]
+        if name == "N":
+            # every whole number from low to high has the same share
+            values[name] = int(min(high, math.floor(low + u * (high - low + 1))))
+        else:
+            values[name] = round(low + float(u) * (high - low), 6)
+    return Composition.from_phi(**values)
+
+
+class Sobol:
+    """Points of a scrambled Sobol sequence: any beginning of it covers the box evenly.
+
+    Args:
+        n: how many.
+        seed: of the scrambling; the sequence does not depend on ``n``, so a design can be extended.
+        box: ranges that differ from the default.
+    """
+
+    def __init__(self, n: int, *, seed: int = 0, box: Mapping[str, Sequence[float]] | None = None) -> None:
+        self.n = _count(n)
+        self.seed = int(seed)
+        self.box = ranges(box)
+
+    def compositions(self) -> Iterator[Composition]:
+        """See :class:`Design`; endless."""
+        from scipy.stats import qmc
+
+        engine = qmc.Sobol(d=len(self.box), scramble=True, rng=np.random.default_rng(self.seed))
+        while True:
+            # a power of two at a time keeps the sequence balanced
+            for unit in engine.random(64):
+                yield _scale(unit, self.box)
+
+
+class LatinHypercube:
+    """Points of a Latin hypercube: each range is cut into ``n`` equal parts, each used once.
+
+    Args:
+        n: how many; the design changes with it.
+        seed: of the permutation.
+        box: ranges that differ from the default.
+    """
+
+    def __init__(self, n: int, *, seed: int = 0, box: Mapping[str, Sequence[float]] | None = None) -> None:
+        self.n = None
+        self.count = _count(n)
+        self.seed = int(seed)
+        self.box = ranges(box)
+
+    def compositions(self) -> Iterator[Composition]:
+        """See :class:`Design`; points too large for a box are lost, others do not take their place."""
+        from scipy.stats import qmc
+
+        sampler = qmc.LatinHypercube(d=len(self.box), rng=np.random.default_rng(self.seed))
+        for unit in sampler.random(self.count):
+            yield _scale(unit, self.box)
+
+
+class List:
+    """Compositions given one by one.
+
+    Args:
+        points: mappings with the five numbers; ``phi`` may stand for ``rho``.
+        n: use only the first ones.
+    """
+
+    def __init__(self, points: Sequence[Mapping[str, Any]], *, n: int | None = None) -> None:
+        if not points:
+            raise ConfigError("a list of compositions must not be empty; give design.points=[{D: 3, N: 40, ...}]")
+        self.points = []
+        for number, point in enumerate(points, 1):
+            try:
+                self.points.append(Composition.from_mapping(dict(point)))
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"design.points, point {number}: {error}") from error
+        self.n = None if n is None else min(_count(n), len(self.points))
+
+    def compositions(self) -> Iterator[Composition]:
+        """See :class:`Design`."""
+        yield from self.points
+
+
+class Csv:
+    """Compositions from a CSV file whose header names the five numbers; ``phi`` may stand for ``rho``.
+
+    Args:
+        path: the file; columns of other names are ignored.
+        n: use only the first ones.
+
+    Raises:
+        ConfigError: no such file, no rows, or a row that is not a composition (the message names it).
+    """
+
+    def __init__(self, path: str, *, n: int | None = None) -> None:
+        file = Path(path)
+        if not file.is_file():
+            raise ConfigError(f"there is no CSV file {file}; give design.path=FILE")
+        names = {*Composition.names(), "phi"}
+        self.points = []
+        with file.open(newline="") as stream:
+            for number, row in enumerate(csv.DictReader(stream), 2):
+                try:
+                    given = {key.strip(): float(value) for key, value in row.items() if key and key.strip() in names}
+                    self.points.append(Composition.from_mapping(given))
+                except (TypeError, ValueError, NanonetError) as error:
+                    raise ConfigError(f"{file}, line {number}: {error}") from error
+        if not self.points:
+            raise ConfigError(f"{file} has no rows; its header must name {', '.join(Composition.names())}")
+        self.n = None if n is None else min(_count(n), len(self.points))
+
+    def compositions(self) -> Iterator[Composition]:
+        """See :class:`Design`."""
+        yield from self.points
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ConfigError(f"a design needs a whole number of points above 0, got {n!r}")
+    return n

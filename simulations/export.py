@@ -1,0 +1,145 @@
+"""From finished state points to one labelled data set, its figures and a summary.
+
+``python -m simulations.export workspace=DIR into=FILE.nc`` adds the records of a workspace to a
+data set; a record that is there already is replaced only by a longer run of the same state point.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.data import store
+from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
+from simulations.attempt import open_run
+from simulations.figures import record_figure
+from simulations.protocol import Protocol
+from simulations.record import make_record, read_record, write_record
+from simulations.workspace import PointFolder, Workspace
+
+log = logging.getLogger(__name__)
+
+
+def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
+    """Records of the finished points; those with a run from the opposite start are judged by it."""
+    found = [(point, record) for point in points if (record := read_record(point)) is not None]
+    by_group: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for _, record in found:
+        by_group.setdefault((record["group"], record["preset"], record["start"]), record)
+    result = []
+    for point, record in found:
+        other = "aggregated" if record["start"] == "dispersed" else "dispersed"
+        opposite = by_group.get((record["group"], record["preset"], other))
+        result.append(record if opposite is None else _judged(point, record, opposite))
+    return result
+
+
+def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with the verdict that the run from the opposite start leads to; also left in its folder."""
+    try:
+        with point.lock():
+            attempts = point.attempts()
+            if not attempts:
+                return record
+            attempt = attempts[-1]
+            protocol = Protocol.from_mapping({**point.statepoint["protocol"], "trainable": record["preset"] != "smoke"})
+            run = open_run(point, protocol, attempt)
+            before = len(run.blocks) - len(run.of("production"))
+            # blocks beyond the record belong to an extension that is under way
+            run = replace(run, blocks=run.blocks[: before + record["n_blocks"]])
+            # the protocol's caps are not part of the state point, so whether it ended at one is kept as it is
+            judged = make_record(point, attempt, run, opposite) | {"capped": record["capped"]}
+            if any(judged[name] != record[name] for name in ("verdict", "reasons")):
+                write_record(point, judged)
+            return judged
+    except WorkspaceLockedError:
+        return record
+
+
+def export(workspace: Workspace, folder: Path, *, figures: bool = True) -> Path | None:
+    """Write ``dataset.nc`` and a figure per record into ``folder``; ``None`` if nothing is finished."""
+    rows = records(workspace.points())
+    if not rows:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows if figures else ():
+        file = folder / "figures" / f"{row['record']}.png"
+        source = workspace.path / "workspace" / row["record"] / "record.json"
+        if not file.is_file() or file.stat().st_mtime < source.stat().st_mtime:
+            record_figure(row, file)
+    return store.write(store.from_records([plain(row) for row in rows], rows[0]["r"]), folder / "dataset.nc")
+
+
+def plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of the store's schema, without the curves that only figures need."""
+    return {name: record[name] for name in ("record", *store.VARIABLES)}
+
+
+def summary(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How many records passed, per phase."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counts[phase_of(row), row["verdict"]] += 1
+    lines = []
+    for phase in ("aggregated", "bridged", "dispersed"):
+        total = sum(counts[phase, verdict] for verdict in store.VERDICTS)
+        if total:
+            parts = ", ".join(f"{counts[phase, v]} {v}" for v in store.VERDICTS if counts[phase, v])
+            lines.append(f"{phase:>10}: {parts} ({100 * counts[phase, 'passed'] / total:.0f} % passed)")
+    return "\n".join(lines)
+
+
+def phase_of(record: Mapping[str, Any]) -> str:
+    """Phase of a record's RDF."""
+    from nanonet.domain import RDF, Composition
+
+    composition = Composition(**{name: record[name] for name in Composition.names()})
+    return RDF(r=np.asarray(record["r"]), g=np.asarray(record["g"]), composition=composition).phase
+
+
+def main(arguments: list[str]) -> int:
+    """Merge a workspace's records into a data set file."""
+    given = dict(item.partition("=")[::2] for item in arguments)
+    unknown = sorted(set(given) - {"workspace", "into", "verdicts"})
+    if unknown or not given.get("into"):
+        print("usage: python -m simulations.export workspace=DIR into=FILE.nc [verdicts=passed,short]", file=sys.stderr)
+        return 2
+    path = Path(given.get("workspace", "workspace"))
+    verdicts = tuple(given.get("verdicts", ",".join(store.VERDICTS)).split(","))
+    if set(verdicts) - set(store.VERDICTS):
+        print(f"verdicts are among {', '.join(store.VERDICTS)}, got {given['verdicts']}", file=sys.stderr)
+        return 2
+    try:
+        points = Workspace.existing(path).points()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    rows = [row for row in records(points) if row["verdict"] in verdicts and row["preset"] != "smoke"]
+    if not rows:
+        print(
+            f"{path} has no finished records to add among {len(points)} state points "
+            f"(verdict {' or '.join(verdicts)}; those of the preset smoke are never added)",
+            file=sys.stderr,
+        )
+        return 1
+    fresh = store.from_records([plain(row) for row in rows], rows[0]["r"])
+    target = Path(given["into"])
+    try:
+        combined = store.merge(store.read(target), fresh) if target.is_file() else fresh
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    store.write(combined, target)
+    print(f"{target}: {combined.sizes['record']} records, {len(rows)} of them from {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

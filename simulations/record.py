@@ -1,0 +1,144 @@
+"""The result of a state point: every variable of the data set's schema, from the blocks of its attempt."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.errors import RestartError
+from simulations.analysis.checks import diagnose
+from simulations.analysis.correlation import mean_error
+from simulations.analysis.rdf import block_mean
+from simulations.attempt import Run, open_run, ready_attempts
+from simulations.protocol import Protocol
+from simulations.workspace import PointFolder, group_name, write_json
+
+#: Fewest blocks that the error of an RDF is given for.
+_ERROR_BLOCKS = 4
+THERMO = ("density", "energy", "temperature", "pressure")
+
+
+def write_record(point: PointFolder, record: Mapping[str, Any]) -> None:
+    """Leave a record of :func:`make_record` in the folder of its state point."""
+    arrays: dict[str, Any] = {name: value for name, value in record.items() if isinstance(value, np.ndarray)}
+    part = point.path / f".record.{os.getpid()}.part.npz"
+    np.savez_compressed(part, **arrays)
+    part.replace(point.path / "record.npz")
+    write_json(point.path / "record.json", {k: v for k, v in record.items() if k not in arrays})
+
+
+def read_record(point: PointFolder) -> dict[str, Any] | None:
+    """What :func:`write_record` left, or ``None`` if there is none or it is not whole."""
+    plain = point.read_json("record.json")
+    if plain is None or not (point.path / "record.npz").is_file():
+        return None
+    try:
+        with (point.path / "record.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    # the two files are written one after the other: killed in between, they are of different lengths
+    return {**plain, **arrays} if len(arrays["g_block"]) == plain["n_blocks"] else None
+
+
+def is_finished(point: PointFolder, protocol: Protocol) -> bool:
+    """Whether a state point has all that ``protocol`` asks for, and a record that says so."""
+    record = read_record(point)
+    if record is None:
+        return False
+    ready = ready_attempts(point)
+    if not ready:
+        return True  # somebody has removed the blocks and kept the result
+    try:
+        run = open_run(point, protocol, ready[-1])
+        end = run.production_end()
+    except RestartError:
+        return False
+    return end is not None and record["n_blocks"] == len(run.of("production")) >= end[0]
+
+
+def make_record(
+    point: PointFolder, attempt: Path, run: Run, opposite: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every variable of the store's schema for one state point, and the drift curves for figures."""
+    composition, statepoint, protocol = point.composition, point.statepoint, run.protocol
+    size = json.loads((attempt / "size.json").read_text())
+    blocks = [block.data() for block in run.of("production")]
+    infos = [block.info for block in run.blocks]
+    frames = np.array([len(block["step"]) for block in blocks])
+    g_blocks = np.array([block["g"] for block in blocks])
+    names = (*THERMO, "r2_end", "rg2")
+    thermo = {name: np.array([block[f"thermo_{name}"].mean() for block in blocks]) for name in names}
+    msd = run.msd("production")
+    diagnosis = diagnose(
+        r=blocks[0]["r"],
+        g_blocks=g_blocks,
+        frames=frames,
+        thermo_blocks=thermo,
+        msd_np=msd,
+        diameter=composition.D,
+        temperature=protocol.temperature,
+        pressure=protocol.pressure,
+        trainable=protocol.trainable,
+        opposite=None if opposite is None else (np.asarray(opposite["g"]), np.asarray(opposite["g_error"])),
+    )
+    volume = float(np.average([block["volume"].mean() for block in blocks], weights=frames))
+    rho = size["n_np"] / volume
+    # blocks are of one length; their correlation is allowed for
+    error = mean_error(g_blocks) if len(blocks) >= _ERROR_BLOCKS else np.full(g_blocks.shape[1], np.nan)
+    capped = run.complete("production")[1] or run.complete("equilibration")[1]
+    record: dict[str, Any] = {
+        "record": point.id,
+        **composition.to_dict(),
+        "rho": rho,
+        "rho_target": composition.rho,
+        "phi": math.pi / 6.0 * rho * composition.D**3,
+        "group": group_name(composition),
+        "r": blocks[0]["r"],
+        "g": block_mean(g_blocks, frames),
+        "g_error": error,
+        "g_block": g_blocks,
+        "block_frames": frames,
+        "n_blocks": len(blocks),
+        "n_frames": int(frames.sum()),
+        "n_np": size["n_np"],
+        "n_chains": size["n_chains"],
+        "n_beads": size["n_monomers"] + size["n_np"],
+        "n_rebuilds": size["number"],
+        "steps_equilibration": run.steps("equilibration"),
+        "steps_production": run.steps("production"),
+        "replica": statepoint["replica"],
+        "seed": statepoint["seed"],
+        "verdict": diagnosis.verdict,
+        "reasons": "; ".join(diagnosis.reasons),
+        "engine": statepoint["engine"],
+        "device": ",".join(sorted({info["device"] for info in infos})),
+        "preset": statepoint["protocol"]["name"],
+        "start": statepoint["start"],
+        "versions": json.dumps(infos[-1]["versions"], sort_keys=True),
+        "created": time.strftime("%Y-%m-%d", time.gmtime(infos[-1]["time"])),
+        "capped": bool(capped),
+        "r2_end": diagnosis.r2_end,
+        "rg2": diagnosis.rg2,
+        "msd_np": msd,
+        "halves_chi2": diagnosis.halves_chi2,
+        "dt": protocol.dt,
+        "core_hours": run.core_hours,
+    }
+    for name, series in diagnosis.series.items():
+        record |= {name: series.mean, f"{name}_error": series.error, f"{name}_drift": series.drift}
+    for name in THERMO:
+        record[f"series_{name}"] = thermo[name]
+    record["series_msd"] = (
+        np.array([((block["unwrapped"] - blocks[0]["unwrapped_first"]) ** 2).sum(axis=1).mean() for block in blocks])
+        / composition.D**2
+    )
+    return record
