@@ -1,0 +1,271 @@
+"""How one network is fitted, for every representation and regressor that has one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nanonet.errors import ConfigError
+from nanonet.networks.backend import load_keras
+from nanonet.seeds import generator
+
+log = logging.getLogger(__name__)
+History = dict[str, list[float]]
+
+
+@dataclass
+class Session:
+    """What surrounds the fitting of networks: where they keep their state, and what they show.
+
+    Args:
+        folder: state and history of each network, under a name that follows from its
+            architecture, data and settings, so that the same fit is never done twice and an
+            interrupted one goes on; ``None`` keeps nothing.
+        progress: show a bar (in a terminal) or log ten lines (elsewhere).
+        tensorboard: write event files into ``folder``, where TensorFlow is installed.
+        histories: losses of each network that was fitted, by the name it was given.
+    """
+
+    folder: Path | None = None
+    progress: bool = False
+    tensorboard: bool = False
+    histories: dict[str, History] = field(default_factory=dict)
+
+
+_SESSION: ContextVar[Session | None] = ContextVar("nanonet_fit_session", default=None)
+
+
+@contextmanager
+def session(folder: Path | None = None, *, progress: bool = False, tensorboard: bool = False) -> Iterator[Session]:
+    """Networks fitted inside keep their state in ``folder``; see :class:`Session`."""
+    made = Session(folder=folder, progress=progress, tensorboard=tensorboard)
+    token = _SESSION.set(made)
+    try:
+        yield made
+    finally:
+        _SESSION.reset(token)
+
+
+class Fit:
+    """Adam on a loss, for a number of epochs.
+
+    Args:
+        epochs: passes over the training part; 400 in the paper.
+        batch_size: samples per step; the paper does not state it.
+        learning_rate: of Adam.
+        loss: a loss that Keras knows by name; mean squared error in the paper.
+        validation: share of the samples that is only watched, 0 to below 1; 0.2 in the paper.
+            With fewer than 5 samples nothing is set aside.
+        patience: stop after so many epochs without a better validation loss and go back to the
+            best; ``None`` (the paper) goes through all epochs.
+        save_every: epochs between two saved states, from which an interrupted fit goes on.
+        compiled: compile with XLA; with TensorFlow on two processor cores it made the paper's
+            autoencoder twice as slow. Other backends always compile.
+        seed: chooses the validation part.
+
+    Raises:
+        ConfigError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 400,
+        batch_size: int = 8,
+        learning_rate: float = 1e-3,
+        loss: str = "mean_squared_error",
+        validation: float = 0.2,
+        patience: int | None = None,
+        save_every: int = 50,
+        compiled: bool = False,
+        seed: int | None = 0,
+    ) -> None:
+        if epochs < 1 or batch_size < 1 or save_every < 1 or not learning_rate > 0 or not 0 <= validation < 1:
+            raise ConfigError(
+                "epochs, batch_size, save_every and learning_rate must be positive and validation in [0, 1), "
+                f"got {epochs!r}, {batch_size!r}, {save_every!r}, {learning_rate!r}, {validation!r}"
+            )
+        if patience is not None and (patience < 1 or not validation):
+            raise ConfigError(f"patience must be positive and needs a validation part, got {patience!r}")
+        self.epochs, self.batch_size, self.save_every = int(epochs), int(batch_size), int(save_every)
+        self.learning_rate, self.loss, self.validation = float(learning_rate), str(loss), float(validation)
+        self.patience, self.compiled, self.seed = patience, bool(compiled), seed
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {
+            name: getattr(self, name)
+            for name in (
+                "epochs",
+                "batch_size",
+                "learning_rate",
+                "loss",
+                "validation",
+                "patience",
+                "save_every",
+                "compiled",
+                "seed",
+            )
+        }
+
+    def parts(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row numbers of the training and of the validation part of n samples."""
+        count = round(self.validation * n) if n >= 5 else 0
+        order = generator(self.seed or 0, "validation").permutation(n)
+        return np.sort(order[count:]), np.sort(order[:count])
+
+    def run(self, model: Any, x: ArrayLike, y: ArrayLike, *, name: str) -> History:
+        """Fit a Keras model in place; returns the losses per epoch.
+
+        Args:
+            model: built, not compiled.
+            x: inputs, samples along the first axis.
+            y: outputs, likewise.
+            name: for the progress bar and the session's histories.
+        """
+        keras = load_keras()
+        inputs, outputs = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
+        # Without compilation the other backends would run operation by operation.
+        uncompiled = not self.compiled and keras.backend.backend() == "tensorflow"
+        jit: bool | str = False if uncompiled else "auto"
+        # A model freshly built, so its optimizer has no state yet.
+        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=self.loss, jit_compile=jit)
+        around = _SESSION.get() or Session()
+        state = None
+        if around.folder is not None:
+            state = _State(around.folder / self._key(model, inputs, outputs))
+        history = state.restore(model) if state else {}
+        done = len(history.get("loss", ()))
+        train, watched = self.parts(len(inputs))
+        if done < self.epochs and not (state and state.finished):
+            callbacks = self._callbacks(keras, around, state, history, name)
+            model.fit(
+                inputs[train],
+                outputs[train],
+                validation_data=(inputs[watched], outputs[watched]) if len(watched) else None,
+                batch_size=self.batch_size,
+                epochs=self.epochs,
+                initial_epoch=done,
+                verbose=0,
+                callbacks=callbacks,
+            )
+            if state:
+                state.save(model, history, finished=True)
+        around.histories[name] = history
+        return history
+
+    def _key(self, model: Any, x: NDArray, y: NDArray) -> str:
+        settings = {key: value for key, value in self.get_config().items() if key != "save_every"}
+        hasher = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for weights in model.get_weights():
+            hasher.update(np.ascontiguousarray(weights).tobytes())
+        hasher.update(x.tobytes())
+        hasher.update(y.tobytes())
+        return hasher.hexdigest()[:16]
+
+    def _callbacks(self, keras: Any, around: Session, state: _State | None, history: History, name: str) -> list[Any]:
+        """Everything that watches a fit; all of it acts once an epoch, so that it costs nothing."""
+        fit = self
+
+        class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+            """Collects the losses, shows progress and saves the state."""
+
+            def on_train_begin(self, logs: Any = None) -> None:
+                self.bar = _Bar(name, fit.epochs, len(history.get("loss", ()))) if around.progress else None
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                for key, value in (logs or {}).items():
+                    history.setdefault(key, []).append(float(value))
+                if self.bar:
+                    self.bar.advance(epoch + 1, history)
+                if state and (epoch + 1) % fit.save_every == 0:
+                    state.save(self.model, history, finished=False)
+
+            def on_train_end(self, logs: Any = None) -> None:
+                if self.bar:
+                    self.bar.close()
+
+        callbacks = [Watch()]
+        if self.patience is not None:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True, monitor="val_loss")
+            )
+        if around.tensorboard and state and keras.backend.backend() == "tensorflow":
+            callbacks.append(keras.callbacks.TensorBoard(state.folder / "tensorboard", write_graph=False))
+        return callbacks
+
+
+class _State:
+    """Weights, optimizer and losses of a fit, in one file that appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file, self.finished = folder, folder / "state.npz", False
+
+    def save(self, model: Any, history: History, *, finished: bool) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ops = load_keras().ops
+        arrays = {f"weight{i}": value for i, value in enumerate(model.get_weights())}
+        arrays |= {f"optimizer{i}": ops.convert_to_numpy(v) for i, v in enumerate(model.optimizer.variables)}
+        arrays |= {f"history_{key}": np.array(values) for key, values in history.items()}
+        partial = self.folder / "state.part.npz"
+        np.savez(partial, finished=np.array(finished), **arrays)
+        os.replace(partial, self.file)
+
+    def restore(self, model: Any) -> History:
+        """Put the saved state into the model; the losses so far, empty if there is none."""
+        if not self.file.is_file():
+            return {}
+        with np.load(self.file, allow_pickle=False) as saved:
+            self.finished = bool(saved["finished"])
+            model.set_weights([saved[f"weight{i}"] for i in range(len(model.get_weights()))])
+            model.optimizer.build(model.trainable_variables)
+            for number, variable in enumerate(model.optimizer.variables):
+                variable.assign(saved[f"optimizer{number}"])
+            prefix = "history_"
+            history = {key[len(prefix) :]: saved[key].tolist() for key in saved.files if key.startswith(prefix)}
+        log.info("%d epochs of this network are in %s", len(history["loss"]), self.folder)
+        return history
+
+
+class _Bar:
+    """A rich progress bar in a terminal, ten lines of log elsewhere."""
+
+    def __init__(self, name: str, epochs: int, done: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.name, self.epochs, self.progress = name, epochs, None
+        console = Console(stderr=True)
+        if console.is_terminal:
+            self.progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("epochs"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[losses]}"),
+                console=console,
+            )
+            self.task = self.progress.add_task(name, total=epochs, completed=done, losses="")
+            self.progress.start()
+
+    def advance(self, epoch: int, history: History) -> None:
+        losses = "  ".join(f"{key} {values[-1]:.3g}" for key, values in history.items())
+        if self.progress:
+            self.progress.update(self.task, completed=epoch, losses=losses)
+        elif epoch % max(1, self.epochs // 10) == 0 or epoch == self.epochs:
+            log.info("%s: epoch %d of %d  %s", self.name, epoch, self.epochs, losses)
+
+    def close(self) -> None:
+        if self.progress:
+            self.progress.stop()

@@ -1,0 +1,74 @@
+"""The contract of regressors, and the checks that all of them need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from numpy.typing import ArrayLike
+
+from nanonet.arrays import FloatArray, frozen_array
+from nanonet.errors import InputError, NotFittedError
+
+
+@runtime_checkable
+class Regressor(Protocol):
+    """x (n, p) -> codes (n, d), by several members.
+
+    The prediction is the mean over the members; their standard deviation (with n in the
+    denominator) is the regressor's own, uncalibrated spread. A method that states a mean and a
+    standard deviation s has two members, mean - s and mean + s.
+    """
+
+    #: Least coefficient of determination on 8 training points on a line; a method that does
+    #: not even try (the mean) states a low one.
+    memorises: ClassVar[float]
+
+    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+        """Learn; the same data and configuration give the same regressor. Returns itself."""
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Mean over the members, shape (n, d).
+
+        Raises:
+            NotFittedError: before :meth:`fit`.
+            InputError: x has another number of columns than in :meth:`fit`.
+        """
+
+    def members(self, x: FloatArray) -> FloatArray:
+        """Prediction of each member, shape (m, n, d)."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Keyword arguments that build an unfitted regressor like this one."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted state into an existing folder."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote."""
+
+
+def training_arrays(x: ArrayLike, codes: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Features (n, p) and codes (n, d) as finite arrays of equal length.
+
+    Raises:
+        InputError: other shapes, no rows, or values that are not finite.
+    """
+    features = frozen_array(x, name="x", ndim=2)
+    targets = frozen_array(codes, name="codes", ndim=2)
+    if len(features) != len(targets) or not len(features):
+        raise InputError(f"x and codes need the same number of rows, at least one, got {len(features)}, {len(targets)}")
+    return features, targets
+
+
+def query_array(x: ArrayLike, columns: int | None, name: str) -> FloatArray:
+    """Features (n, p) as a finite array with the number of columns seen in fitting.
+
+    Raises:
+        NotFittedError: ``columns`` is ``None``: the regressor ``name`` was not fitted.
+        InputError: another number of columns.
+    """
+    if columns is None:
+        raise NotFittedError(f"{name} was asked for a prediction before it was fitted; call fit() first")
+    return frozen_array(x, name="x", ndim=2, shape=(None, columns))

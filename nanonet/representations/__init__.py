@@ -1,0 +1,1 @@
+"""How a target is written for learning, and read back: images, latents, plain transforms."""

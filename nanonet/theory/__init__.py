@@ -1,0 +1,1 @@
+"""Theories that predict without learning, in the same harness as the models."""
