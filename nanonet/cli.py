@@ -1,0 +1,258 @@
+"""The command ``nanonet``: predict from the shell, and look at checkpoints."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from nanonet import __version__
+from nanonet.data.problem import Prediction
+from nanonet.errors import DomainWarning, InputError, MissingDependencyError, NanonetError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Predict the structure of polymer nanocomposites from their composition.",
+)
+
+
+class Format(StrEnum):
+    """How a prediction is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and exit status 1."""
+    warnings.showwarning = _show
+    try:
+        app()
+    except NanonetError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+
+
+def _show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    kind = "note" if issubclass(category, DomainWarning) else category.__name__
+    sys.stderr.write(f"{kind}: {message}\n")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nanonet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command()
+def predict(
+    diameter: Annotated[float | None, typer.Option("--D", help="Diameter of a nanoparticle [sigma].")] = None,
+    length: Annotated[float | None, typer.Option("--N", help="Monomers in a chain.")] = None,
+    rho: Annotated[float | None, typer.Option("--rho", help="Number density of nanoparticles [sigma^-3].")] = None,
+    phi: Annotated[float | None, typer.Option("--phi", help="Volume fraction, in place of --rho.")] = None,
+    eps_np_np: Annotated[float | None, typer.Option("--eps-np-np", help="NP-NP attraction [epsilon].")] = None,
+    eps_p_np: Annotated[float | None, typer.Option("--eps-p-np", help="Polymer-NP attraction [epsilon].")] = None,
+    source: Annotated[Path | None, typer.Option("--input", "-i", help="CSV file, one record per row.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .csv, .json or .png, by its ending.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="What is printed without --output.")] = Format.table,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Name or folder of a checkpoint.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail outside the region of the training data.")] = False,
+) -> None:
+    """Predict one composition given by options, or all rows of a CSV file.
+
+    Example: nanonet predict --D 3 --N 40 --rho 0.0042 --eps-np-np 0.5 --eps-p-np 1.0
+    """
+    from nanonet.inference import load
+
+    given = {"D": diameter, "N": length, "rho": rho, "phi": phi, "eps_np_np": eps_np_np, "eps_p_np": eps_p_np}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    if source is not None and numbers:
+        raise InputError(f"give either --input or numbers, got both ({', '.join(numbers)})")
+    if target is not None and target.suffix not in {".csv", ".json", ".png"}:
+        raise InputError(f"--output must end in .csv, .json or .png, got {target.name!r}")
+    predictor = load(model)
+    answer = predictor.arrays(None if source is None else _read(source), strict=strict, **numbers)
+    if target is None:
+        if form is Format.table:
+            _print_table(answer)
+        else:
+            sys.stdout.write(_csv(answer) if form is Format.csv else _json(answer))
+        return
+    if target.suffix == ".png":
+        _plot(predictor.checkpoint.problem.present(answer), target)
+    else:
+        target.write_text(_csv(answer) if target.suffix == ".csv" else _json(answer), encoding="utf-8")
+    typer.echo(f"wrote {target}", err=True)
+
+
+@app.command()
+def info(
+    model: Annotated[
+        str | None, typer.Argument(help="Name or folder of a checkpoint; all shipped ones without.")
+    ] = None,
+) -> None:
+    """Say which checkpoints there are, or what one of them was trained on and how well it does."""
+    from nanonet.inference import DEFAULT, available, load
+
+    console = Console()
+    if model is None:
+        names = available()
+        console.print(f"nanonet {__version__}; shipped checkpoints: {', '.join(names) or 'none'}")
+        if DEFAULT not in names:
+            return
+    checkpoint = load(model).checkpoint
+    data = checkpoint.info.get("data", {})
+    console.print(f"[bold]{checkpoint.name}[/bold]: {checkpoint.problem.name}, made {checkpoint.info['created']}")
+    console.print(f"learned from {len(data.get('learned', ()))} records of {data.get('file', 'unknown data')}")
+    ranges = RichTable("input", "from", "to", title="training region")
+    for name, (low, high) in checkpoint.coverage.to_json().items():
+        ranges.add_row(name, f"{low:.4g}", f"{high:.4g}")
+    console.print(ranges)
+    scores = checkpoint.info.get("scores", {}).get("held-out", {})
+    table = RichTable("metric", "held-out", "95 % interval", title="on groups that were not learned from")
+    for name, score in scores.items():
+        if score["value"] is not None:
+            table.add_row(name, f"{score['value']:.3g}", f"{score['low']:.3g} to {score['high']:.3g}")
+    console.print(table)
+
+
+def _read(file: Path) -> dict[str, list[Any]]:
+    """Columns of a CSV file; numbers where they can be read as such.
+
+    Raises:
+        InputError: no such file, no rows, or a row of another length.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            rows = [row for row in csv.reader(opened) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file} cannot be read as CSV ({error})") from error
+    if len(rows) < 2:
+        raise InputError(f"{file} must have a line of column names and at least one row")
+    names = [name.strip() for name in rows[0]]
+    if len(set(names)) != len(names):
+        raise InputError(f"{file} names a column twice: {', '.join(names)}")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(names):
+            raise InputError(f"{file}, line {number}: expected {len(names)} values, got {len(row)}")
+    return {name: [_number(row[index]) for row in rows[1:]] for index, name in enumerate(names)}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()
+
+
+def _records(answer: Prediction) -> list[dict[str, Any]]:
+    """One mapping per value of every record: inputs, place on the axis, value, band, domain."""
+    low = answer.targets if answer.low is None else answer.low
+    high = answer.targets if answer.high is None else answer.high
+    axis = None if answer.axis is None else answer.axis.values
+    made = []
+    for row, inputs in enumerate(answer.inputs.rows()):
+        ends = {"in_domain": not answer.outside[row]}
+        for place in range(len(axis) if axis else 1):
+            at = (row, place) if axis else row
+            made.append(
+                {
+                    "row": row,
+                    **inputs,
+                    **({answer.axis.name: axis[place]} if answer.axis and axis else {}),
+                    answer.target: float(answer.targets[at]),
+                    **({} if answer.low is None else {f"{answer.target}_low": float(low[at])}),
+                    **({} if answer.high is None else {f"{answer.target}_high": float(high[at])}),
+                    **ends,
+                }
+            )
+    return made
+
+
+def _csv(answer: Prediction) -> str:
+    records = _records(answer)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in record.items()}
+        for record in records
+    )
+    return text.getvalue()
+
+
+def _json(answer: Prediction) -> str:
+    axis = {} if answer.axis is None else {answer.axis.name: list(answer.axis.values)}
+    rows = [
+        {
+            **inputs,
+            **axis,
+            answer.target: answer.targets[row].tolist(),
+            **({} if answer.low is None else {f"{answer.target}_low": answer.low[row].tolist()}),
+            **({} if answer.high is None else {f"{answer.target}_high": answer.high[row].tolist()}),
+            "in_domain": not answer.outside[row],
+        }
+        for row, inputs in enumerate(answer.inputs.rows())
+    ]
+    return json.dumps(rows[0] if len(rows) == 1 else rows, indent=1) + "\n"
+
+
+def _print_table(answer: Prediction) -> None:
+    table = RichTable()
+    records = _records(answer)
+    shown = [name for name in records[0] if name != "row" or len(answer.outside) > 1]
+    if len(answer.outside) == 1 and answer.axis is not None:
+        # The inputs of a single record are known to whoever typed them.
+        shown = [name for name in shown if name not in answer.inputs and name != "in_domain"]
+    for name in shown:
+        table.add_column(name, justify="right")
+    for record in records:
+        table.add_row(*(f"{record[n]:.4g}" if isinstance(record[n], float) else str(record[n]) for n in shown))
+    Console().print(table)
+
+
+def _plot(answers: list[Any], file: Path) -> None:
+    if not all(hasattr(answer, "plot") for answer in answers):
+        raise InputError("this problem's predictions have no figure; write .csv or .json")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a figure needs matplotlib, which is not installed: pip install 'nanonet[plot]'"
+        ) from error
+    columns = min(3, len(answers))
+    rows = -(-len(answers) // columns)
+    figure = Figure(figsize=(5.5 * columns, 3.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, answer in zip(axes, answers, strict=False):
+        answer.plot(ax)
+    for ax in axes[len(answers) :]:
+        ax.set_axis_off()
+    figure.savefig(file, dpi=130)
+
+
+if __name__ == "__main__":
+    main()

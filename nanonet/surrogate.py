@@ -1,0 +1,121 @@
+"""A surrogate is features -> regressor -> representation, for every problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nanonet.arrays import FloatArray, frozen_array
+from nanonet.data.table import Table
+from nanonet.errors import InputError, NotFittedError
+from nanonet.features.base import Features
+from nanonet.parts import describe, load_part, save_part
+from nanonet.regressors.base import Regressor
+from nanonet.representations.base import Representation
+
+
+class Surrogate:
+    """y(inputs) = decode(regressor(features(inputs))), a decoder and a regressor fitted to data.
+
+    The representation is fitted to the training targets and the regressor to their codes; both
+    see the training part only.
+
+    Args:
+        features: inputs -> x (n, p).
+        regressor: x -> codes (n, d).
+        representation: targets (n, length) <-> codes (n, ...), which are made flat for the
+            regressor. Targets of one number per record are passed as (n, 1).
+    """
+
+    def __init__(self, features: Features, regressor: Regressor, representation: Representation) -> None:
+        self.features, self.regressor, self.representation = features, regressor, representation
+        #: Shape of one code and whether a target is one number; known after fitting.
+        self.code_shape: tuple[int, ...] | None = None
+        self.scalar = False
+
+    def fit(self, inputs: Table, targets: ArrayLike) -> Self:
+        """Fit the parts; returns itself.
+
+        Raises:
+            InputError: other numbers of inputs and targets, or a part refuses them.
+        """
+        values = self._targets(targets)
+        if len(values) != inputs.n_rows:
+            raise InputError(
+                f"there are {inputs.n_rows} inputs and {len(values)} targets; they must be of one record each"
+            )
+        self.scalar = np.ndim(targets) == 1
+        x = self.features.fit(inputs).transform(inputs)
+        codes = np.asarray(self.representation.fit(values).encode(values), dtype=float)
+        self.code_shape = codes.shape[1:]
+        self.regressor.fit(x, codes.reshape(len(codes), -1))
+        return self
+
+    @staticmethod
+    def _targets(targets: ArrayLike) -> FloatArray:
+        values = frozen_array(targets, name="targets", ndim=np.ndim(targets))
+        return values[:, None] if values.ndim == 1 else values
+
+    def _decode(self, codes: FloatArray) -> FloatArray:
+        if self.code_shape is None:
+            raise NotFittedError("the surrogate was used before it was fitted; call fit() first")
+        decoded = self.representation.decode(codes.reshape(len(codes), *self.code_shape))
+        return decoded[:, 0] if self.scalar else decoded
+
+    def predict(self, inputs: Table) -> FloatArray:
+        """Targets, shape (n,) or (n, length), in their physical unit."""
+        return self._decode(self.regressor.predict(self.features.transform(inputs)))
+
+    def predict_with_spread(self, inputs: Table) -> tuple[FloatArray, FloatArray]:
+        """Targets, and the spread (n,) of the members in code space, for one evaluation of them.
+
+        s = sqrt(mean over codes of the members' variance), see :class:`nanonet.band.Band`.
+        """
+        members = self.regressor.members(self.features.transform(inputs))
+        return self._decode(members.mean(axis=0)), np.sqrt(members.var(axis=0).mean(axis=1))
+
+    def ensemble(self, inputs: Table) -> FloatArray:
+        """Decoded prediction of each member, shape (m, n) or (m, n, length)."""
+        return np.stack([self._decode(codes) for codes in self.regressor.members(self.features.transform(inputs))])
+
+    def codes(self, targets: ArrayLike) -> FloatArray:
+        """Flat codes (n, d) of targets."""
+        codes = np.asarray(self.representation.encode(self._targets(targets)), dtype=float)
+        return codes.reshape(len(codes), -1)
+
+    def predicted_codes(self, inputs: Table) -> FloatArray:
+        """Flat codes (n, d) that the regressor predicts."""
+        return self.regressor.predict(self.features.transform(inputs))
+
+    def roundtrip(self, targets: ArrayLike) -> FloatArray:
+        """decode(encode(targets)): the representation floor, below which no regressor gets."""
+        return self._decode(self.codes(targets))
+
+    def describe(self) -> dict[str, Any]:
+        """Descriptions of the parts, as in a configuration."""
+        return {name: describe(getattr(self, name)) for name in ("features", "regressor", "representation")}
+
+    def save(self, folder: Path) -> None:
+        """Write each part into a folder of its own."""
+        if self.code_shape is None:
+            raise NotFittedError("a surrogate must be fitted before it is saved")
+        for name in ("features", "regressor", "representation"):
+            save_part(getattr(self, name), folder / name)
+
+    @classmethod
+    def load(cls, folder: Path, code_shape: tuple[int, ...], scalar: bool) -> Self:
+        """Read the parts.
+
+        Raises:
+            CheckpointError: a part is missing, damaged or of another kind.
+        """
+        made = cls(
+            features=load_part(folder / "features", Features),  # type: ignore[type-abstract]
+            regressor=load_part(folder / "regressor", Regressor),  # type: ignore[type-abstract]
+            representation=load_part(folder / "representation", Representation),  # type: ignore[type-abstract]
+        )
+        made.code_shape, made.scalar = code_shape, scalar
+        return made
