@@ -1,0 +1,1 @@
+"""How a surrogate is trained and judged, for every problem; nothing here knows one of them."""

@@ -1,0 +1,182 @@
+"""Figures of a run, for every problem: losses, codes, curves, calibration."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.arrays import FloatArray
+from nanonet.band import Scale
+from nanonet.data.dataset import Dataset
+from nanonet.errors import MissingDependencyError
+from nanonet.networks.fit import History
+
+#: Panels in a figure of curves or images, as in the paper's Figure 7.
+PANELS = 12
+TRAIN, TEST, TRUE = "#4878a8", "#d1495b", "0.25"
+
+
+@contextmanager
+def _figure(file: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (4.2, 3.2)) -> Iterator[Any]:
+    """Axes (rows, columns), saved to ``file`` at the end; without a window, whatever the backend."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "figures need matplotlib, which is not installed: pip install 'nanonet[train]'"
+        ) from error
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    yield figure.subplots(rows, columns, squeeze=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=130)
+
+
+def losses(file: Path, histories: Mapping[str, History]) -> None:
+    """Loss against epoch of each network, training and validation part."""
+    with _figure(file, 1, max(1, len(histories))) as axes:
+        for ax, (name, history) in zip(axes[0], histories.items(), strict=False):
+            for key, color, label in (("loss", TRAIN, "training"), ("val_loss", TEST, "validation")):
+                if history.get(key):
+                    ax.plot(np.arange(1, len(history[key]) + 1), history[key], color=color, label=label)
+            ax.set(xlabel="epoch", ylabel="loss", yscale="log", title=name)
+            ax.legend(frameon=False)
+
+
+def code_parity(file: Path, parts: Mapping[str, tuple[FloatArray, FloatArray]]) -> dict[str, float]:
+    """Predicted against true codes; returns r^2 of each part.
+
+    Args:
+        file: to write.
+        parts: name (training, test) to true and predicted codes (n, d).
+    """
+    found = {}
+    with _figure(file) as axes:
+        ax = axes[0, 0]
+        for (name, (true, predicted)), color in zip(parts.items(), (TRAIN, TEST), strict=False):
+            found[name] = r_squared(true, predicted)
+            ax.plot(true.ravel(), predicted.ravel(), ".", color=color, label=f"{name}, $r^2$ = {found[name]:.2f}")
+            ends = [float(np.nanmin(true)), float(np.nanmax(true))]
+            ax.plot(ends, ends, color=TRUE, linewidth=0.8)
+        ax.set(xlabel="code of the true target", ylabel="predicted code")
+        ax.legend(frameon=False)
+    return found
+
+
+def r_squared(true: FloatArray, predicted: FloatArray) -> float:
+    """1 - sum (predicted - true)^2 / sum (true - mean)^2 over all elements, mean per column."""
+    total = float(((true - true.mean(axis=0)) ** 2).sum())
+    return 1.0 - float(((predicted - true) ** 2).sum()) / total if total > 0 else float("nan")
+
+
+def curves(
+    file: Path,
+    dataset: Dataset,
+    rows: Sequence[int],
+    predicted: FloatArray,
+    band: tuple[FloatArray, FloatArray] | None,
+    scale: Scale,
+    label: str = "predicted",
+) -> None:
+    """True curves with their standard error and predicted ones with their band, a panel per record."""
+    if dataset.axis is None:
+        _parity(file, dataset, rows, predicted, band)
+        return
+    chosen = list(rows)[:PANELS]
+    columns = min(4, max(1, len(chosen)))
+    x = dataset.axis.array()
+    with _figure(file, -(-len(chosen) // columns), columns, (3.2, 2.6)) as axes:
+        for ax, row in zip(axes.ravel(), chosen, strict=False):
+            true = dataset.targets[row]
+            noise = np.zeros_like(true) if dataset.noise is None else dataset.noise[row]
+            ax.plot(x, scale.back(scale.to(true)), color=TRUE, label="simulated")
+            low, high = (scale.back(scale.to(true + sign * noise)) for sign in (-1, 1))
+            ax.fill_between(x, low, high, color=TRUE, alpha=0.3, linewidth=0)
+            ax.plot(x, scale.back(scale.to(predicted[row])), color=TEST, label=label)
+            if band is not None:
+                ends = (scale.back(scale.to(end[row])) for end in band)
+                ax.fill_between(x, *ends, color=TEST, alpha=0.2, linewidth=0)
+            ax.set_title(_title(dataset, row), fontsize=7)
+            if scale.log:
+                ax.set_yscale("log")
+            ax.set(xlabel=f"{dataset.axis.name} [{dataset.axis.unit}]", ylabel=dataset.target)
+        for ax in axes.ravel()[len(chosen) :]:
+            ax.set_axis_off()
+        axes[0, 0].legend(frameon=False, fontsize=7)
+
+
+def _title(dataset: Dataset, row: int) -> str:
+    values = dataset.inputs.take([row]).rows()[0]
+    text = " ".join(f"{name}={value:.3g}" if isinstance(value, float) else str(value) for name, value in values.items())
+    return textwrap.fill(text, 42)
+
+
+def _parity(
+    file: Path, dataset: Dataset, rows: Sequence[int], predicted: FloatArray, band: tuple[FloatArray, FloatArray] | None
+) -> None:
+    """Predicted against true numbers."""
+    index = np.array(list(rows))
+    with _figure(file) as axes:
+        ax = axes[0, 0]
+        true, found = dataset.targets[index], predicted[index]
+        error = None if band is None else np.abs(np.stack([found - band[0][index], band[1][index] - found]))
+        ax.errorbar(true, found, yerr=error, fmt=".", color=TEST, ecolor="0.8")
+        ends = [float(true.min()), float(true.max())]
+        ax.plot(ends, ends, color=TRUE, linewidth=0.8)
+        ax.set(xlabel=f"{dataset.target} [{dataset.unit}]", ylabel="predicted")
+
+
+def images(file: Path, true: FloatArray, reconstructed: FloatArray) -> None:
+    """Pairs of images (n, height, width): what the autoencoder saw, above, and what it gave back."""
+    count = min(len(true), 6)
+    with _figure(file, 2, max(1, count), (1.6, 1.6)) as axes:
+        for column in range(count):
+            for ax, image in zip(axes[:, column], (true[column], reconstructed[column]), strict=True):
+                ax.imshow(image.squeeze(), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+                ax.set_axis_off()
+        axes[0, 0].set_title("input", fontsize=8, loc="left")
+        axes[1, 0].set_title("output", fontsize=8, loc="left")
+
+
+def calibration(file: Path, spread: FloatArray, size: FloatArray, unit: str) -> None:
+    """Size of the error of each held-out record against the spread of the members."""
+    with _figure(file) as axes:
+        ax = axes[0, 0]
+        ax.plot(spread, size, ".", color=TEST)
+        ax.set(xlabel="spread of the members in code space", ylabel=f"error [{unit}]", ylim=(0, None), xlim=(0, None))
+
+
+def study(file: Path, x: Sequence[float], values: Mapping[str, Sequence[Any]], label: str, unit: str) -> None:
+    """A metric with its interval against a varied number.
+
+    Args:
+        file: to write.
+        x: the numbers.
+        values: name of a curve to its estimates, one per number.
+        label: of the x axis.
+        unit: of the metric.
+    """
+    with _figure(file) as axes:
+        ax = axes[0, 0]
+        for (name, estimates), color in zip(values.items(), (TEST, TRAIN, TRUE), strict=False):
+            middle = np.array([e.value for e in estimates])
+            error = np.array([[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]])
+            ax.errorbar(x, middle, yerr=np.maximum(error, 0), marker="o", capsize=3, color=color, label=name)
+        ax.set(xlabel=label, ylabel=unit)
+        ax.legend(frameon=False)
+
+
+def bars(file: Path, values: Mapping[str, Any], unit: str) -> None:
+    """A metric with its interval for each model."""
+    known = {name: e for name, e in values.items() if e.n_groups}
+    with _figure(file, size=(5.0, 0.35 * len(known) + 1.0)) as axes:
+        ax = axes[0, 0]
+        for row, e in enumerate(known.values()):
+            ax.errorbar(e.value, row, xerr=[[e.value - e.low], [e.high - e.value]], fmt="o", color=TEST, capsize=3)
+        ax.set_yticks(range(len(known)), list(known))
+        ax.invert_yaxis()
+        ax.set(xlabel=unit)

@@ -1,0 +1,174 @@
+"""What a run leaves behind: configuration, versions, metrics, a model card."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.checkpoint import versions
+from nanonet.data.dataset import Dataset
+from nanonet.metrics.base import Metric
+from nanonet.training.calibration import Coverage
+from nanonet.training.statistics import Estimate, estimate
+
+#: Under every table of scores.
+LEGEND = (
+    "Mean over groups with 95 % bootstrap intervals over groups. *floor*: the true target through the "
+    "representation alone. *replicas*: between repeated records of one group; *noise*: between a record and "
+    "itself with noise of its standard error."
+)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write plain values; the file appears whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, file)
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON knows; a number that is not finite becomes ``None``."""
+    if isinstance(value, Estimate | Coverage):
+        return _plain(value.to_json())
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def score(
+    metrics: Mapping[str, Metric], dataset: Dataset, predicted: np.ndarray
+) -> tuple[dict[str, Estimate], dict[str, np.ndarray]]:
+    """Each metric as an estimate over groups, and its values per record.
+
+    Args:
+        metrics: by name.
+        dataset: n records.
+        predicted: of the shape of its targets; records with NaN have no prediction and do not count.
+    """
+    known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+    estimates, values = {}, {}
+    for name, metric in metrics.items():
+        own = np.full(len(dataset), np.nan)
+        if known.any():
+            own[known] = metric.values(dataset.take(known), predicted[known])
+        estimates[name], values[name] = estimate(own, dataset.groups), own
+    return estimates, values
+
+
+def replica_noise(metrics: Mapping[str, Metric], dataset: Dataset) -> dict[str, Estimate]:
+    """Each metric between replicas of one group: what a perfect model would still show.
+
+    Every ordered pair of records of a group counts, one as the truth and one as the prediction.
+    Empty where no group has two records.
+    """
+    pairs = [(a, b) for rows in dataset.replicas().values() for a in rows for b in rows if a != b]
+    if not pairs:
+        return {}
+    first, second = (np.array(rows) for rows in zip(*pairs, strict=True))
+    truth = dataset.take(first)
+    return {
+        name: estimate(metric.values(truth, dataset.targets[second]), truth.groups) for name, metric in metrics.items()
+    }
+
+
+def error_noise(metrics: Mapping[str, Metric], dataset: Dataset, seed: int = 0) -> dict[str, Estimate]:
+    """Each metric between a record and a copy with noise of its own standard errors.
+
+    A lower bound of the replica noise: a run's own errors do not know what the run never saw.
+    """
+    if dataset.noise is None:
+        return {}
+    draws = np.random.default_rng(seed).standard_normal(dataset.targets.shape)
+    noisy = dataset.targets + dataset.noise * draws
+    if dataset.targets.min() >= 0:
+        noisy = np.maximum(noisy, 0.0)
+    return {name: estimate(metric.values(dataset, noisy), dataset.groups) for name, metric in metrics.items()}
+
+
+def rows_of(metrics: Mapping[str, Metric], columns: Mapping[str, Mapping[str, Estimate]]) -> list[tuple[str, ...]]:
+    """A table of metrics (rows) and columns as text, the header first."""
+    header = ("metric", *columns)
+    body = [
+        (f"{name} [{metric.unit}]", *(column[name].text() if name in column else "-" for column in columns.values()))
+        for name, metric in metrics.items()
+    ]
+    return [header, *body]
+
+
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def model_card(
+    name: str,
+    config: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    command: str,
+    judged: str,
+    trained: str,
+    table: list[tuple[str, ...]],
+    banded: bool,
+    cover: Coverage | None,
+    figures: Mapping[str, str],
+) -> str:
+    """The model card, in Markdown; every number in it comes from the run that writes it."""
+    parts = {
+        key: str(config[key].get("_target_", "")).rpartition(".")[2]
+        for key in ("features", "representation", "regressor")
+        if isinstance(config.get(key), Mapping)
+    }
+    source = ", ".join(f"{key} {value}" for key, value in dataset.source.items())
+    band = (
+        "The error band is calibrated on the held-out groups; they are too few to say how well it covers others."
+        if banded
+        else "This model has no calibrated band: too few held-out groups."
+    )
+    if cover is not None:
+        band = (
+            f"The {100 * cover.level:.0f} % band, calibrated without the group it is judged on, holds "
+            f"{cover.inside.text()} % of the held-out values; its mean width is {cover.width:.3g} on the scale of the "
+            f"calibration. A band of one width for all records holds {cover.constant_inside.text()} % and is "
+            f"{cover.constant_width:.3g} wide. Rank correlation of spread and error: {cover.rank:.2f}."
+        )
+    lines = [
+        f"# {name}",
+        "",
+        f"{' -> '.join(f'{key}: {value}' for key, value in parts.items())}",
+        "",
+        "## Data",
+        "",
+        f"{len(dataset)} records of {dataset.n_groups} groups ({source}). {trained}",
+        "",
+        "## Error on records that were not learned from",
+        "",
+        judged,
+        "",
+        markdown(table),
+        "",
+        LEGEND,
+        "",
+        band,
+        "",
+        *[line for title, file in figures.items() for line in (f"![{title}]({file})", "")],
+        "## Remake",
+        "",
+        f"    {command}",
+        "",
+        "Versions: " + ", ".join(f"{key} {value}" for key, value in versions().items()) + ".",
+        "",
+    ]
+    return "\n".join(lines)
