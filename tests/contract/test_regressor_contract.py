@@ -1,0 +1,117 @@
+"""Every regressor of conf/regressor/ keeps the contract of nanonet.regressors.base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from nanonet.errors import CheckpointError, InputError, NotFittedError
+from nanonet.parts import build, describe, load_part, save_part
+from nanonet.paths import CONF
+from nanonet.regressors.base import Regressor
+
+SUBJECTS = sorted((CONF / "regressor").glob("*.yaml"))
+Make = Callable[[], Regressor]
+RANDOM = np.random.default_rng(3)
+#: Eight points on a line in three features; two codes that follow it.
+X = np.outer(np.linspace(0.0, 1.0, 8), [1.0, 0.5, -1.0]) + 0.01 * RANDOM.random((8, 3))
+CODES = np.column_stack([2.0 * X[:, 0] - 1.0, X[:, 2] + 3.0])
+
+
+@pytest.fixture(scope="module", params=SUBJECTS, ids=[path.stem for path in SUBJECTS])
+def make(request: pytest.FixtureRequest) -> Make:
+    with initialize_config_dir(str(CONF), version_base=None):
+        composed = compose(f"regressor/{request.param.stem}")
+    config: Any = OmegaConf.to_container(composed, resolve=True)["regressor"]  # type: ignore[index, call-overload]
+    if "n_members" in config:
+        config["n_members"] = 2
+    if "fit" in config:
+        # Eight points are learned in fewer epochs, if the steps are larger.
+        config["fit"] |= {"epochs": 60, "learning_rate": 0.02}
+    return lambda: build(config, seed=1, where="regressor")
+
+
+@pytest.fixture(scope="module")
+def fitted(make: Make) -> Regressor:
+    return make().fit(X, CODES)
+
+
+def test_there_are_subjects() -> None:
+    assert {"forest", "boosting", "gaussian_process", "ridge", "nearest", "mean", "dense"} <= {
+        path.stem for path in SUBJECTS
+    }
+
+
+def test_is_a_regressor(make: Make) -> None:
+    assert isinstance(make(), Regressor)
+
+
+def test_memorises_eight_points(fitted: Regressor) -> None:
+    residual = ((fitted.predict(X) - CODES) ** 2).sum()
+    assert 1.0 - residual / ((CODES - CODES.mean(axis=0)) ** 2).sum() >= fitted.memorises
+
+
+def test_prediction_is_the_mean_of_the_members(fitted: Regressor) -> None:
+    x = RANDOM.random((5, 3))
+    members = fitted.members(x)
+    assert members.ndim == 3
+    assert members.shape[1:] == (5, 2)
+    np.testing.assert_allclose(members.mean(axis=0), fitted.predict(x), rtol=0, atol=1e-12)
+    assert np.isfinite(members).all()
+
+
+def test_rows_do_not_know_of_each_other(fitted: Regressor) -> None:
+    x = RANDOM.random((6, 3))
+    one_by_one = np.concatenate([fitted.predict(row[None]) for row in x])
+    np.testing.assert_allclose(fitted.predict(x[::-1])[::-1], one_by_one, rtol=0, atol=1e-5)
+
+
+def test_mutates_nothing_and_keeps_its_own_copy(make: Make) -> None:
+    x, codes = X.copy(), CODES.copy()
+    regressor = make().fit(x, codes)
+    assert (x == X).all()
+    assert (codes == CODES).all()
+    before = regressor.predict(X)
+    x[:], codes[:] = 0.0, 0.0
+    np.testing.assert_array_equal(regressor.predict(X), before)
+
+
+def test_reproducible(make: Make, fitted: Regressor) -> None:
+    np.testing.assert_allclose(make().fit(X, CODES).predict(X), fitted.predict(X), rtol=0, atol=1e-6)
+
+
+def test_comes_back_from_disk_the_same(fitted: Regressor, tmp_path: Path) -> None:
+    save_part(fitted, tmp_path / "part")
+    back = load_part(tmp_path / "part", Regressor)  # type: ignore[type-abstract]
+    assert describe(back) == describe(fitted)
+    x = RANDOM.random((4, 3))
+    np.testing.assert_allclose(back.members(x), fitted.members(x), rtol=0, atol=1e-5)
+
+
+def test_says_that_it_was_not_fitted(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError, match="fit"):
+        make().predict(X)
+    with pytest.raises(NotFittedError):
+        make().save(tmp_path)
+
+
+def test_refuses_what_does_not_fit(make: Make, fitted: Regressor) -> None:
+    with pytest.raises(InputError, match="shape"):
+        fitted.predict(X[:, :2])
+    with pytest.raises(InputError, match="finite"):
+        fitted.predict(np.full((1, 3), np.nan))
+    with pytest.raises(InputError, match="rows"):
+        make().fit(X, CODES[:5])
+    with pytest.raises(InputError):
+        make().fit(X, np.full_like(CODES, np.inf))
+
+
+def test_nothing_to_load_is_said_clearly(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="missing"):
+        type(make()).load(tmp_path)

@@ -1,0 +1,100 @@
+"""Made-up RDFs for tests: smooth functions of the composition with noise, nothing physical.
+
+No model that anybody uses may be trained on them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.data import store
+from nanonet.domain.rdf import standard_grid
+from nanonet.paths import CONF
+from nanonet.units import LJ_MINIMUM
+
+
+def compositions(n: int, seed: int = 0) -> list[dict[str, float]]:
+    """n points of the paper's ranges."""
+    random = np.random.default_rng(seed)
+    points = []
+    for _ in range(n):
+        diameter, phi = random.uniform(2, 4), random.uniform(0.02, 0.1)
+        points.append(
+            {
+                "D": diameter,
+                "N": int(random.integers(25, 41)),
+                "rho": 6 * phi / (np.pi * diameter**3),
+                "eps_np_np": random.uniform(0.1, 2.5),
+                "eps_p_np": random.uniform(0.1, 1.5),
+            }
+        )
+    return points
+
+
+def g_of(point: dict[str, float]) -> np.ndarray:
+    """An empty core, a peak at contact that grows with eps_np_np, one behind it with eps_p_np."""
+    r, diameter = standard_grid(), point["D"]
+    contact, bridge = LJ_MINIMUM * diameter, LJ_MINIMUM * (diameter + 1)
+    g = 1.0 + (1 + 4 * point["eps_np_np"]) * np.exp(-(((r - contact) / 0.25) ** 2))
+    g += (0.5 + 2 * point["eps_p_np"]) * np.exp(-(((r - bridge) / 0.4) ** 2))
+    return g / (1.0 + np.exp(-(r - 0.95 * diameter) / 0.05)) * (r > 0.8 * diameter)
+
+
+def record(name: str, point: dict[str, float], seed: int, **changes: object) -> dict[str, object]:
+    """One record of the store with noise of 2 %."""
+    random = np.random.default_rng(seed)
+    clean = g_of(point)
+    g = clean * (1 + 0.02 * random.standard_normal(clean.size))
+    text = dict.fromkeys(("reasons", "versions", "created"), "")
+    row: dict[str, object] = dict.fromkeys(store.VARIABLES, 0.0)
+    row |= {"record": name, "group": name.split("/", maxsplit=1)[0], **point, "rho_target": point["rho"], "phi": 0.05}
+    row |= {"g": g, "g_error": 0.02 * clean, "g_block": np.stack([g, g]), "block_frames": np.array([10, 10])}
+    row |= {"n_blocks": 2, "n_frames": 20, "verdict": "passed", "engine": "ideal", "device": "cpu", **text}
+    row |= {"preset": "made-up", "start": "dispersed", "capped": False, "steps_production": 100, **changes}
+    return row
+
+
+def write_records(file: Path, n: int = 16, replicas: int = 2, seed: int = 0, random_g: bool = False) -> Path:
+    """A store file of n made-up compositions, of which ``replicas`` have a second record."""
+    rows = []
+    shuffled = np.random.default_rng(seed).permutation(n)
+    points = compositions(n, seed)
+    for number, point in enumerate(points):
+        # With random_g the RDF belongs to another composition: nothing can be learned.
+        extra = {"g": g_of(points[shuffled[number]])} if random_g else {}
+        rows.append(record(f"c{number:03d}/0", point, 2 * number, **extra))
+        if number < replicas:
+            rows.append(record(f"c{number:03d}/1", point, 2 * number + 1, **extra))
+    return store.write(store.from_records(rows, standard_grid()), file)
+
+
+def configuration(root: str, *overrides: str) -> dict[str, Any]:
+    """What Hydra hands to an entry point, as plain values."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose(root, overrides=list(overrides))
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    return dict(values)
+
+
+def quick_run(folder: Path, *overrides: str, n: int = 16) -> Path:
+    """Train on made-up records without a network; returns the run's folder."""
+    from nanonet.training.run import train
+
+    file = write_records(folder / "records.nc", n=n)
+    return train(
+        configuration(
+            "train",
+            "+experiment=nanonet",
+            f"dataset.path={file}",
+            f"folder={folder / 'runs'}",
+            "progress=false",
+            "tensorboard=false",
+            *(overrides or ("representation=pca", "figures=false")),
+        )
+    )

@@ -1,0 +1,157 @@
+"""From finished state points to a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nanonet.data import store
+from nanonet.domain import Composition
+from simulations import export, pipeline, record
+from simulations.pipeline import advance
+from simulations.protocol import Protocol
+from simulations.record import read_record
+from simulations.workspace import PointFolder, StatePoint, Workspace
+
+ENGINE = "simulations.engines.ideal.Ideal"
+#: Named as no smoke run, so that its records may be exported.
+PROTOCOL = Protocol(
+    "quick",
+    soften_steps=10,
+    relax_steps=10,
+    block_steps=20,
+    sample_every=10,
+    equilibration_steps=20,
+    production_steps=160,
+    equilibration_msd=0.0,
+    production_msd=0.0,
+    cap_core_hours=None,
+    n_np_min=4,
+    n_beads_max=10_000,
+)
+
+
+@pytest.fixture(autouse=True)
+def nearby(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline.Supervised, "run", _run_here)
+
+
+def _run_here(self: pipeline.Supervised, *args: object, **keywords: object) -> object:
+    from simulations.engines.child import make_engine
+
+    return make_engine(self.target, self.options).run(*args, **keywords)
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "space")
+
+
+def finish(space: Workspace, start: str = "dispersed", protocol: Protocol = PROTOCOL, replica: int = 0) -> PointFolder:
+    composition = Composition.from_phi(D=2, N=25, phi=0.06, eps_np_np=0.5, eps_p_np=0.5)
+    point = space.point(StatePoint(composition, protocol, "ideal", replica, start))
+    while advance(str(space.path), point.id, protocol, ENGINE, {}).outcome != "finished":
+        pass
+    return point
+
+
+def test_a_data_set_and_its_figures(space: Workspace, tmp_path: Path) -> None:
+    finish(space)
+    finish(space, replica=1)
+    file = export.export(space, tmp_path / "results")
+    assert file == tmp_path / "results" / "dataset.nc"
+    data = store.read(file)
+    assert data.sizes["record"] == 2
+    assert len(set(data["group"].values)) == 1
+    figures = list((tmp_path / "results" / "figures").glob("*.png"))
+    assert len(figures) == 2
+    # a figure that is up to date is not drawn again
+    drawn = {figure: figure.stat().st_mtime_ns for figure in figures}
+    export.export(space, tmp_path / "results")
+    assert {figure: figure.stat().st_mtime_ns for figure in figures} == drawn
+
+
+def test_nothing_to_export(space: Workspace, tmp_path: Path) -> None:
+    assert export.export(space, tmp_path / "results") is None
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_opposite_start_judges(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = finish(space), finish(space, "aggregated")
+    seen = []
+    original = record.diagnose
+
+    def diagnose(**values: object) -> object:
+        seen.append(values["opposite"])
+        return original(**values)
+
+    monkeypatch.setattr(record, "diagnose", diagnose)
+    rows = {row["record"]: row for row in export.records([one, two])}
+    assert len(seen) == 2
+    assert all(opposite is not None for opposite in seen)
+    for point in (one, two):
+        stored = read_record(point)
+        assert stored is not None
+        assert stored["verdict"] == rows[point.id]["verdict"]
+
+
+def test_what_does_not_judge(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of another preset is another simulation."""
+    points = [finish(space), finish(space, "aggregated", replace(PROTOCOL, name="smoke"))]
+    monkeypatch.setattr(export, "_judged", lambda *_: pytest.fail("judged by another preset"))
+    assert len(export.records(points)) == 2
+
+
+def test_judging_keeps_the_length_and_the_cap_of_the_record(space: Workspace) -> None:
+    """Blocks of an extension that is under way do not belong to the record yet."""
+    one, two = finish(space), finish(space, "aggregated")
+    before = read_record(one)
+    assert before is not None
+    longer = replace(PROTOCOL, extend_blocks=2)
+    assert advance(str(space.path), one.id, longer, ENGINE, {}).outcome == "advanced"
+    row = next(row for row in export.records([one, two]) if row["record"] == one.id)
+    assert row["n_blocks"] == before["n_blocks"]
+    assert row["capped"] == before["capped"]
+    np.testing.assert_array_equal(row["g"], before["g"])
+
+
+def test_a_point_that_is_written_is_not_judged_now(space: Workspace) -> None:
+    one, two = finish(space), finish(space, "aggregated")
+    with one.lock():
+        assert len(export.records([one, two])) == 2
+
+
+def test_merging_into_a_file(space: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "all.nc"
+    arguments = [f"workspace={space.path}", f"into={target}"]
+    point = finish(space)
+    finish(space, protocol=replace(PROTOCOL, name="smoke"))
+    assert export.main(arguments) == 0
+    assert store.read(target).sizes["record"] == 1, "smoke is never added"
+    steps = int(store.read(target)["steps_production"].values[0])
+    # a longer run of the same state point takes its place
+    longer = replace(PROTOCOL, extend_blocks=2)
+    while advance(str(space.path), point.id, longer, ENGINE, {}).outcome != "finished":
+        pass
+    finish(space, replica=1)
+    assert export.main(arguments) == 0
+    data = store.read(target)
+    assert sorted(data["steps_production"].values) == [steps, steps + 40]
+    assert "2 records, 2 of them from" in capsys.readouterr().out
+    target.write_bytes(b"damaged")
+    assert export.main(arguments) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert target.read_bytes() == b"damaged"
+
+
+def test_only_some_verdicts(space: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    point = finish(space)
+    record = read_record(point)
+    assert record is not None
+    other = next(verdict for verdict in store.VERDICTS if verdict != record["verdict"])
+    assert export.main([f"workspace={space.path}", f"into={tmp_path}/x.nc", f"verdicts={other}"]) == 1
+    assert f"verdict {other};" in capsys.readouterr().err
+    assert not (tmp_path / "x.nc").exists()

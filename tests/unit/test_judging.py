@@ -1,0 +1,187 @@
+"""Statistics, metrics, bands and regions: what a model is judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nanonet.band import Band, Scale
+from nanonet.coverage import Coverage
+from nanonet.data.dataset import Axis, Dataset
+from nanonet.data.table import Table
+from nanonet.domain.rdf import standard_grid
+from nanonet.errors import CheckpointError, ConfigError
+from nanonet.metrics.base import Metric
+from nanonet.metrics.general import AbsoluteError, LogError, RootMeanSquare
+from nanonet.metrics.rdf import PeakFound, PeakHeight, PeakPosition, PhaseAgreement, StructureError
+from nanonet.training.calibration import calibrate, coverage
+from nanonet.training.record import error_noise, replica_noise
+from nanonet.training.statistics import estimate, group_means, paired_difference
+from tests.made_up import compositions, g_of
+
+NAMES = ("D", "N", "rho", "eps_np_np", "eps_p_np")
+
+
+def _rdfs(n: int = 6) -> Dataset:
+    points = compositions(n)
+    return Dataset(
+        inputs=Table.from_rows(points, NAMES),
+        targets=np.array([g_of(point) for point in points]),
+        noise=np.full((n, 100), 0.01),
+        groups=np.array([f"g{i}" for i in range(n)]),
+        target="g",
+        unit="1",
+        axis=Axis("r", "sigma", tuple(standard_grid())),
+    )
+
+
+def test_groups_count_once() -> None:
+    groups = np.array(["a", "a", "a", "b"])
+    values = np.array([1.0, 1.0, 1.0, 5.0])
+    assert group_means(values, groups).tolist() == [1.0, 5.0]
+    found = estimate(values, groups)
+    assert found.value == 3.0
+    assert (found.low, found.high) == (1.0, 5.0)
+
+
+def test_undefined_values_are_counted_and_left_out() -> None:
+    found = estimate(np.array([np.nan, 2.0]), np.array(["a", "b"]))
+    assert (found.value, found.n_groups, found.n_asked) == (2.0, 1, 2)
+    nothing = estimate(np.array([np.nan]), np.array(["a"]))
+    assert nothing.text() == "not defined"
+    assert nothing.to_json()["value"] is None
+    assert np.isnan(type(nothing).from_json(nothing.to_json()).value)
+
+
+def test_the_bootstrap_interval_covers_as_it_says() -> None:
+    random = np.random.default_rng(5)
+    groups = np.arange(40).astype(str)
+    hits = 0
+    for trial in range(100):
+        found = estimate(random.normal(0, 1, 40), groups, seed=trial)
+        hits += found.low <= 0 <= found.high
+    assert 87 <= hits <= 99
+
+
+def test_a_paired_difference_sees_what_two_intervals_hide() -> None:
+    random = np.random.default_rng(0)
+    hard = random.normal(1, 0.5, 50)
+    found = paired_difference(hard - 0.05, hard, np.arange(50).astype(str))
+    assert found.high < 0
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [RootMeanSquare(), AbsoluteError(), LogError(), StructureError(), PeakFound(), PeakPosition(), PeakHeight(),
+     PhaseAgreement()],
+)  # fmt: skip
+def test_a_perfect_prediction(metric: Metric) -> None:
+    truth = _rdfs()
+    assert isinstance(metric, Metric)
+    np.testing.assert_allclose(metric.values(truth, truth.targets), 0.0 if metric.smaller_is_better else 100.0)
+
+
+def test_metrics_by_hand() -> None:
+    truth = _rdfs(1)
+    g = truth.targets
+    assert LogError().values(truth, 10 * np.maximum(g, 0.01))[0] == pytest.approx(1.0)
+    assert LogError().values(truth, np.where(g < 0.01, 0.009, g))[0] == pytest.approx(0.0, abs=0.01)
+    assert StructureError().values(truth, np.ones_like(g))[0] == pytest.approx(100.0)
+    assert PeakHeight().values(truth, 1.1 * g)[0] == pytest.approx(10.0)
+    assert PeakPosition().values(truth, np.roll(g, 2, axis=1))[0] == pytest.approx(0.2, abs=0.01)
+    assert PeakFound().values(truth, np.ones_like(g))[0] == 0.0
+    assert np.isnan(PeakPosition().values(truth, np.ones_like(g))[0])
+    assert PhaseAgreement().values(truth, np.ones_like(g))[0] == 0.0
+    with pytest.raises(ConfigError):
+        LogError(floor=0.0)
+
+
+def test_ripples_below_the_resolution_are_no_peak() -> None:
+    truth = _rdfs(1)
+    ripple = truth.targets + 0.005 * (np.arange(100) % 3 == 0)
+    assert PeakPosition().values(truth, ripple)[0] < 0.02
+
+
+def test_replica_noise_needs_replicas() -> None:
+    truth = _rdfs(4)
+    metrics = {"log_error": LogError()}
+    assert replica_noise(metrics, truth) == {}
+    both = truth.take([0, 0, 1])
+    assert replica_noise(metrics, both)["log_error"].value == 0.0
+    assert error_noise(metrics, truth)["log_error"].value > 0
+
+
+def _errors(n: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Truths and predictions whose errors in log10 grow with a known spread."""
+    spread = random.uniform(0.02, 0.3, n)
+    truth = np.exp(random.normal(0, 0.5, (n, 30)))
+    truth[:, :5] = 0.0
+    predicted = truth * 10 ** (spread[:, None] * random.standard_normal((n, 30)))
+    return predicted, truth, spread, np.arange(n).astype(str)
+
+
+def test_a_calibrated_band_holds_what_it_says_and_follows_the_spread() -> None:
+    random = np.random.default_rng(1)
+    scale = Scale(log=True, floor=0.01)
+    band = calibrate(*_errors(60, random), scale, 0.9)
+    assert band is not None
+    predicted, truth, spread, groups = _errors(60, random)
+    low, high = band.around(predicted, spread)
+    counts = truth >= 0.01
+    inside = ((truth >= low) & (truth <= high))[counts].mean()
+    assert 0.85 <= inside <= 0.95
+    assert (low <= predicted).all()
+    assert (predicted <= high).all()
+    found = coverage(predicted, truth, spread, groups, scale, 0.9)
+    assert found is not None
+    assert 85 <= found.inside.value <= 95
+    assert found.width < found.constant_width
+    assert found.rank > 0.7
+
+
+def test_a_band_without_spread_has_one_width() -> None:
+    predicted, truth, _, groups = _errors(20, np.random.default_rng(2))
+    band = calibrate(predicted, truth, np.zeros(20), groups, Scale(log=True), 0.9)
+    assert band is not None
+    assert np.ptp(band.half_width(np.zeros(3)), axis=0).max() == 0.0
+    single = calibrate(np.arange(9.0), np.arange(9.0) + 0.1, np.ones(9), groups[:9], Scale(), 0.9)
+    assert single is not None
+    low, high = single.around(np.array([1.0]), np.ones(1))
+    assert low.shape == (1,)
+    assert low[0] < 1.0 < high[0]
+
+
+def test_too_few_groups_give_no_band() -> None:
+    predicted, truth, spread, _ = _errors(20, np.random.default_rng(2))
+    assert calibrate(predicted, truth, spread, np.array(["a", "b"] * 10), Scale(), 0.9) is None
+
+
+def test_a_band_survives_the_manifest() -> None:
+    band = Band(scale=Scale(log=True), width=np.array([0.1, 0.2]), offset=0.5, level=0.9)
+    again = Band.from_json(band.to_json())
+    np.testing.assert_array_equal(again.width, band.width)
+    assert again.scale == band.scale
+    with pytest.raises(CheckpointError):
+        Band.from_json({**band.to_json(), "offset": -1.0})
+    with pytest.raises(CheckpointError):
+        Band.from_json({})
+
+
+def test_the_region_has_edges_and_holes() -> None:
+    inputs = Table({"a": [0.0, 0.1, 0.9, 1.0], "b": [0.0, 1.0, 0.0, 1.0]})
+    x = np.column_stack([inputs["a"], inputs["b"]])
+    region = Coverage.of(inputs, x, np.array(list("wxyz")))
+    ask = Table({"a": [0.05, 1.2, 0.5], "b": [0.1, 0.5, 0.5]})
+    inside, beyond, hole = region.outside(ask, np.column_stack([ask["a"], ask["b"]]))
+    assert inside == ""
+    assert "a = 1.2 is outside 0 to 1" in beyond
+    assert "nearest known point is a=" in beyond
+    assert hole == "" or "away" in hole
+    assert not any(region.outside(inputs, x))
+
+
+def test_a_hole_in_the_middle_is_outside() -> None:
+    ring = np.array([[np.cos(t), np.sin(t)] for t in np.linspace(0, 2 * np.pi, 40, endpoint=False)])
+    inputs = Table({"a": ring[:, 0], "b": ring[:, 1]})
+    region = Coverage.of(inputs, ring, np.arange(40).astype(str))
+    assert "away" in region.outside(Table({"a": [0.0], "b": [0.0]}), np.zeros((1, 2)))[0]
