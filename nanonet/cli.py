@@ -139,6 +139,40 @@ def info(
     console.print(table)
 
 
+@app.command()
+def associate(
+    table: Annotated[Path, typer.Argument(help="CSV: a column per factor, and `count`, or a row per record.")],
+    level: Annotated[float, typer.Option("--level", help="Of each test; the intervals are of 1 - level.")] = 0.05,
+    target: Annotated[Path | None, typer.Option("--output", "-o", help="Report to write (.md).")] = None,
+    figure: Annotated[Path | None, typer.Option("--figure", help="Forest plot to write (.png).")] = None,
+) -> None:
+    """Say which of several yes/no results go together: log-linear models and odds ratios of a table.
+
+    Example: nanonet associate table.csv --figure odds.png
+    """
+    from nanonet.association import ContingencyTable, analyse
+
+    for file, ending in ((target, ".md"), (figure, ".png")):
+        if file is not None and file.suffix != ending:
+            raise InputError(f"expected a name that ends in {ending}, got {file.name!r}")
+    analysis = analyse(ContingencyTable.read(table), level)
+    if target is None:
+        console = Console()
+        for title, rows in analysis.tables().items():
+            shown = RichTable(*rows[0], title=title)
+            for row in rows[1:]:
+                shown.add_row(*row)
+            console.print(shown)
+        for note in analysis.notes():
+            console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+    else:
+        target.write_text(analysis.markdown(), encoding="utf-8")
+        typer.echo(f"wrote {target}", err=True)
+    if figure is not None:
+        analysis.plot(figure)
+        typer.echo(f"wrote {figure}", err=True)
+
+
 def _read(file: Path) -> dict[str, list[Any]]:
     """Columns of a CSV file; numbers where they can be read as such.
 
