@@ -16,8 +16,9 @@ _EXPORTS = {
     "load": "nanonet.inference",
     "Composition": "nanonet.domain.composition",
     "RDF": "nanonet.domain.rdf",
+    "Blend": "nanonet.domain.blend",
 }
-__all__ = ["RDF", "Composition", "__version__", "load", "predict"]
+__all__ = ["RDF", "Blend", "Composition", "__version__", "load", "predict"]
 
 
 def __getattr__(name: str) -> Any:

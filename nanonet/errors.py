@@ -20,6 +20,18 @@ class CompositionError(InputError):
     """A composition is not a physical one."""
 
 
+class SmilesError(InputError):
+    """A text is not the structure that was expected: not SMILES, or without the ends of a repeat unit."""
+
+
+class BlendError(InputError):
+    """A blend is not a physical one."""
+
+
+class ElectrolyteError(InputError):
+    """An electrolyte is not a physical one."""
+
+
 class SystemSizeError(InputError):
     """A composition needs a simulation box that the limits do not allow."""
 

@@ -1,8 +1,9 @@
-"""Compositions from the many forms in which people have them at hand."""
+"""Records of a problem (compositions, blends) from the many forms in which people have them at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,53 +11,85 @@ import numpy as np
 from nanonet.domain.composition import Composition
 from nanonet.errors import InputError
 
-#: What a user may give, for error messages.
-FORMS = (
-    "give the five numbers D, N, rho (or phi), eps_np_np, eps_p_np as keywords, a Composition, a mapping, "
-    "a row of five numbers, a DataFrame or mapping of columns, a list of these, or an array of shape (n, 5)"
+
+@dataclass(frozen=True)
+class Form:
+    """What a type of the domain is called, and which values make one.
+
+    Args:
+        kind: the frozen type; it has ``from_mapping`` and raises :class:`InputError`.
+        names: of its arguments, in the order in which a bare row gives them.
+        noun, nouns: of one and of many, for error messages.
+        row: what a bare row holds, for error messages.
+        forms: all that may be given, for error messages.
+    """
+
+    kind: type
+    names: tuple[str, ...]
+    noun: str
+    nouns: str
+    row: str
+    forms: str
+
+
+COMPOSITION = Form(
+    kind=Composition,
+    names=Composition.names(),
+    noun="composition",
+    nouns="compositions",
+    row="five numbers",
+    forms=(
+        "give the five numbers D, N, rho (or phi), eps_np_np, eps_p_np as keywords, a Composition, a mapping, "
+        "a row of five numbers, a DataFrame or mapping of columns, a list of these, or an array of shape (n, 5)"
+    ),
 )
 
 
 def compositions(value: Any, numbers: Mapping[str, Any]) -> tuple[list[Composition], bool]:
-    """Compositions in any of the :data:`FORMS`, and whether it was a single one.
+    """Compositions, and whether it was a single one; see :func:`records`."""
+    return records(value, numbers, COMPOSITION)
+
+
+def records(value: Any, numbers: Mapping[str, Any], form: Form) -> tuple[list[Any], bool]:
+    """Objects of the domain in any of their forms, and whether it was a single one.
 
     Args:
         value: one of the forms, or ``None``.
-        numbers: the five numbers by name, or nothing.
+        numbers: the arguments of one by name, or nothing.
+        form: which type.
 
     Raises:
-        InputError: none of these forms, or both a value and numbers.
-        CompositionError: a number is missing or not physical; in a table, in which row.
+        InputError: none of these forms, or both a value and numbers; or the error of the type, in
+            a table with the row.
     """
     if value is not None and numbers:
-        raise InputError(f"give either a value or keywords, got both ({', '.join(numbers)}); {FORMS}")
+        raise InputError(f"give either a value or keywords, got both ({', '.join(numbers)}); {form.forms}")
     if value is None:
         if not numbers:
-            raise InputError(f"there is no composition; {FORMS}")
-        return [Composition.from_mapping(numbers)], True
-    rows, single = _rows(value)
+            raise InputError(f"there is no {form.noun}; {form.forms}")
+        return [form.kind.from_mapping(numbers)], True  # type: ignore[attr-defined]
+    rows, single = _rows(value, form)
     if not rows:
-        raise InputError(f"there are no compositions in an empty {type(value).__name__}; {FORMS}")
-    return [_composition(row, None if single else index) for index, row in enumerate(rows)], single
+        raise InputError(f"there are no {form.nouns} in an empty {type(value).__name__}; {form.forms}")
+    return [_record(row, None if single else index, form) for index, row in enumerate(rows)], single
 
 
-def _composition(row: Any, index: int | None) -> Composition:
+def _record(row: Any, index: int | None, form: Form) -> Any:
     try:
-        if isinstance(row, Composition):
+        if isinstance(row, form.kind):
             return row
         if isinstance(row, Mapping):
-            return Composition.from_mapping(row)
-        names = Composition.names()
-        if len(row) != len(names):
-            raise InputError(f"a row has the five numbers {', '.join(names)}, got {len(row)} values")
-        return Composition(**dict(zip(names, row, strict=True)))
+            return form.kind.from_mapping(row)  # type: ignore[attr-defined]
+        if len(row) != len(form.names):
+            raise InputError(f"a row has the {form.row} {', '.join(form.names)}, got {len(row)} values")
+        return form.kind(**dict(zip(form.names, row, strict=True)))
     except InputError as error:
         raise error if index is None else type(error)(f"row {index}: {error}") from error
 
 
-def _rows(value: Any) -> tuple[list[Any], bool]:
-    """Rows of any accepted form, and whether the form was that of a single composition."""
-    if isinstance(value, Composition):
+def _rows(value: Any, form: Form) -> tuple[list[Any], bool]:
+    """Rows of any accepted form, and whether the form was that of a single record."""
+    if isinstance(value, form.kind):
         return [value], True
     if isinstance(value, Mapping):
         table = any(_is_list(item) or isinstance(item, np.ndarray) for item in value.values())
@@ -67,30 +100,30 @@ def _rows(value: Any) -> tuple[list[Any], bool]:
             return _columns({str(name): value[name].tolist() for name in value.columns}), False
         return [value.to_dict()], True
     if isinstance(value, np.ndarray):
-        return _array_rows(value)
+        return _array_rows(value, form)
     if _is_list(value):
-        return _list_rows(value)
-    raise InputError(f"{value!r:.80} of type {type(value).__name__} is not a composition; {FORMS}")
+        return _list_rows(value, form)
+    raise InputError(f"{value!r:.80} of type {type(value).__name__} is not a {form.noun}; {form.forms}")
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
-def _list_rows(value: Sequence[Any]) -> tuple[list[Any], bool]:
-    nested = [isinstance(item, Composition | Mapping | np.ndarray) or _is_list(item) for item in value]
+def _list_rows(value: Sequence[Any], form: Form) -> tuple[list[Any], bool]:
+    nested = [isinstance(item, form.kind | Mapping | np.ndarray) or _is_list(item) for item in value]
     if not any(nested):
         return ([list(value)], True) if value else ([], False)
     if not all(nested):
-        raise InputError(f"a list holds compositions, mappings or rows, not also single values, got {value!r:.80}")
+        raise InputError(f"a list holds {form.nouns}, mappings or rows, not also single values, got {value!r:.80}")
     rows = [item.tolist() if isinstance(item, np.ndarray) else item for item in value]
     for index, row in enumerate(rows):
-        if not isinstance(row, Composition | Mapping) and not _is_list(row):
-            raise InputError(f"row {index} must be a row of five numbers, got {row!r:.60}")
+        if not isinstance(row, form.kind | Mapping) and not _is_list(row):
+            raise InputError(f"row {index} must be a row of {form.row}, got {row!r:.60}")
     return rows, False
 
 
-def _array_rows(value: np.ndarray) -> tuple[list[Any], bool]:
+def _array_rows(value: np.ndarray, form: Form) -> tuple[list[Any], bool]:
     if value.dtype.names:
         return _columns({name: np.atleast_1d(value[name]) for name in value.dtype.names}), False
     if value.ndim == 1 and value.size:
@@ -98,7 +131,7 @@ def _array_rows(value: np.ndarray) -> tuple[list[Any], bool]:
     if value.ndim == 2 and value.shape[1]:
         return value.tolist(), False
     if value.size:
-        raise InputError(f"an array of compositions has shape (n, 5), got {value.shape}; {FORMS}")
+        raise InputError(f"an array of {form.nouns} has shape (n, {len(form.names)}), got {value.shape}; {form.forms}")
     return [], False
 
 

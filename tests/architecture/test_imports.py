@@ -12,7 +12,21 @@ from pathlib import Path
 import pytest
 
 #: What the base install must not load: slow to import, or not there.
-HEAVY = ("tensorflow", "keras", "torch", "jax", "sklearn", "xarray", "scipy", "matplotlib", "pandas", "hydra", "lammps")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "torch",
+    "jax",
+    "sklearn",
+    "xarray",
+    "scipy",
+    "matplotlib",
+    "pandas",
+    "hydra",
+    "lammps",
+    "rdkit",
+    "gensim",
+)
 #: library: the only modules that may import it, as prefixes
 ONLY_IN = {
     "keras": ("nanonet.networks",),
@@ -22,6 +36,9 @@ ONLY_IN = {
     "mpich": ("simulations.engines.lammps",),
     "hoomd": ("simulations.engines.hoomd",),
     "typer": ("nanonet.cli",),
+    "rdkit": ("nanonet.chemistry",),
+    "gensim": ("nanonet.chemistry",),
+    "pooch": ("nanonet.data.fetch",),
     # A pickle runs code when it is read.
     "pickle": (),
     "joblib": (),
