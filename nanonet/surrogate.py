@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nanonet.arrays import FloatArray, frozen_array
 from nanonet.data.table import Table
@@ -36,8 +36,13 @@ class Surrogate:
         self.code_shape: tuple[int, ...] | None = None
         self.scalar = False
 
-    def fit(self, inputs: Table, targets: ArrayLike) -> Self:
+    def fit(self, inputs: Table, targets: ArrayLike, groups: NDArray[np.str_] | None = None) -> Self:
         """Fit the parts; returns itself.
+
+        Args:
+            inputs: n records.
+            targets: of the same, shape (n,) or (n, length).
+            groups: group of each, which a regressor that splits its training data keeps together.
 
         Raises:
             InputError: other numbers of inputs and targets, or a part refuses them.
@@ -51,7 +56,7 @@ class Surrogate:
         x = self.features.fit(inputs).transform(inputs)
         codes = np.asarray(self.representation.fit(values).encode(values), dtype=float)
         self.code_shape = codes.shape[1:]
-        self.regressor.fit(x, codes.reshape(len(codes), -1))
+        self.regressor.fit(x, codes.reshape(len(codes), -1), groups)
         return self
 
     @staticmethod

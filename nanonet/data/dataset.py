@@ -44,6 +44,8 @@ class Dataset:
         groups: one name per record; records of one group (replicas of one composition, repeats
             of one polymer) never lie on both sides of a split.
         target, unit: name and unit of the target.
+        labels: further groupings by name, each with one text per record: what else a split may keep
+            together (a polymer that occurs in many pairs) or hold out (a batch).
         axis: what the last dimension of a curve runs along.
         noise: standard error of each target, same shape, or ``None``.
         names: one name per record, each its own; the row number if not given.
@@ -62,6 +64,7 @@ class Dataset:
     noise: FloatArray | None = None
     names: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = self.inputs.n_rows
@@ -74,6 +77,11 @@ class Dataset:
         if groups.shape != (n,):
             raise DataError(f"groups must name one group for each of {n} records, got shape {groups.shape}")
         groups.flags.writeable = False
+        labels = {str(name): np.array(values, dtype=str) for name, values in self.labels.items()}
+        for name, values in labels.items():
+            if values.shape != (n,):
+                raise DataError(f"label {name!r} must have one text for each of {n} records, got shape {values.shape}")
+            values.flags.writeable = False
         names = tuple(str(name) for name in self.names) or tuple(str(index) for index in range(n))
         if len(names) != n or len(set(names)) != n:
             raise DataError(f"names must be {n} different ones, got {len(names)}, {len(set(names))} of them different")
@@ -82,6 +90,7 @@ class Dataset:
             object.__setattr__(self, "noise", noise)
         object.__setattr__(self, "targets", targets)
         object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "names", names)
 
     def __len__(self) -> int:
@@ -106,9 +115,27 @@ class Dataset:
             inputs=self.inputs.take(chosen),
             targets=self.targets[chosen],
             groups=self.groups[chosen],
+            labels={name: values[chosen] for name, values in self.labels.items()},
             noise=None if self.noise is None else self.noise[chosen],
             names=tuple(names),
         )
+
+    def grouping(self, by: str | None = None) -> NDArray[np.str_]:
+        """One text per record: ``None`` the groups, ``"record"`` each its own, else a label or a column of text.
+
+        Raises:
+            DataError: there is no such label.
+        """
+        if by is None:
+            return self.groups
+        if by == "record":
+            return np.array(self.names, dtype=str)
+        if by in self.labels:
+            return self.labels[by]
+        if by in self.inputs and self.inputs[by].dtype.kind == "U":
+            return self.inputs[by]
+        known = [*self.labels, *(name for name, column in self.inputs.items() if column.dtype.kind == "U")]
+        raise DataError(f"there is no label {by!r}; the labels are record, {', '.join(known) or 'and no other'}")
 
     def replicas(self) -> dict[str, list[int]]:
         """Rows of each group that has more than one record."""
@@ -118,8 +145,10 @@ class Dataset:
         return {group: found for group, found in rows.items() if len(found) > 1}
 
     def digest(self) -> str:
-        """SHA-256 of inputs, targets and groups, in their order."""
+        """SHA-256 of inputs, targets, groups and labels, in their order."""
         hasher = hashlib.sha256(self.inputs.digest().encode())
         hasher.update(np.ascontiguousarray(self.targets).tobytes())
         hasher.update("\0".join(self.groups.tolist()).encode())
+        for name, values in self.labels.items():
+            hasher.update("\0".join([name, *values.tolist()]).encode())
         return hasher.hexdigest()

@@ -10,6 +10,7 @@ from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Dataset
 from nanonet.domain import RDF, Composition, Peak
 from nanonet.errors import ConfigError, DataError
+from nanonet.metrics.base import PerRecord
 
 
 def _rdfs(truth: Dataset, g: FloatArray, resolution: float) -> list[RDF]:
@@ -29,7 +30,7 @@ def _rdfs(truth: Dataset, g: FloatArray, resolution: float) -> list[RDF]:
     ]
 
 
-class StructureError:
+class StructureError(PerRecord):
     """100 sum_k |g'_k - g_k| / sum_k |g_k - 1| [%]: error in per cent of the structure present.
 
     An RDF of an ideal gas, g = 1, scores 100.
@@ -48,7 +49,7 @@ class StructureError:
         return {}
 
 
-class _PeakMetric:
+class _PeakMetric(PerRecord):
     """What the metrics of the first peak share.
 
     Args:
@@ -103,7 +104,7 @@ class PeakHeight(_PeakMetric):
         return np.nan if true is None or found is None else 100.0 * abs(found.height / true.height - 1.0)
 
 
-class PhaseAgreement:
+class PhaseAgreement(PerRecord):
     """100 if prediction and truth are of the same phase, else 0 [%]; see ``RDF.classify_phase``."""
 
     name, unit, smaller_is_better = "phase", "%", False

@@ -11,7 +11,7 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, NotFittedError
 from nanonet.parts import TARGET, build, describe, load_config, load_part, save_part
-from nanonet.regressors.base import Regressor, training_arrays
+from nanonet.regressors.base import Groups, Regressor, training_arrays
 from nanonet.seeds import derive, generator
 
 
@@ -33,7 +33,7 @@ class Bagged:
         self.base, self.n_members, self.bootstrap, self.seed = base, int(n_members), bool(bootstrap), seed or 0
         self._fitted: list[Regressor] | None = None
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit every copy."""
         x, codes = training_arrays(x, codes)
         config = describe(self.base)
@@ -44,7 +44,7 @@ class Bagged:
             rows = np.arange(len(x))
             if self.bootstrap:
                 rows = generator(self.seed, "bootstrap", number).integers(0, len(x), len(x))
-            fitted.append(build(config).fit(x[rows], codes[rows]))
+            fitted.append(build(config).fit(x[rows], codes[rows], None if groups is None else groups[rows]))
         self._fitted = fitted
         return self
 

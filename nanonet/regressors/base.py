@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from nanonet.arrays import FloatArray, frozen_array
 from nanonet.errors import InputError, NotFittedError
+
+#: Group of each record, or nothing where every record is its own.
+Groups = NDArray[np.str_] | None
 
 
 @runtime_checkable
@@ -24,8 +28,15 @@ class Regressor(Protocol):
     #: not even try (the mean) states a low one.
     memorises: ClassVar[float]
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
-        """Learn; the same data and configuration give the same regressor. Returns itself."""
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
+        """Learn; the same data and configuration give the same regressor. Returns itself.
+
+        Args:
+            x: features, shape (n, p).
+            codes: shape (n, d).
+            groups: group of each record. A regressor that splits its training data itself, to choose
+                a setting or when to stop, keeps groups together; the others take no notice.
+        """
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Mean over the members, shape (n, d).

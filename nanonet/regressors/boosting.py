@@ -10,7 +10,7 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.errors import CheckpointError, ConfigError, MissingDependencyError, NotFittedError
 from nanonet.parts import load_config
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 #: Types beyond skops' own list that a file may hold: the compiled trees of scikit-learn.
 TRUSTED = ("sklearn.tree._tree.Tree",)
@@ -47,7 +47,7 @@ class GradientBoosting:
         self._models: list[Any] | None = None
         self._columns: int | None = None
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit one sum of trees per code."""
         try:
             from sklearn.ensemble import GradientBoostingRegressor

@@ -16,7 +16,7 @@ from nanonet.networks.dense import build_dense
 from nanonet.networks.fit import Fit, History
 from nanonet.networks.runtime import OnnxNetwork
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 
 class Dense:
@@ -67,7 +67,7 @@ class Dense:
             raise NotFittedError("the dense network has no weights; call fit() first")
         return x, network, state
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit the network."""
         x, codes = training_arrays(x, codes)
         self._fit_network(x, self._learn(x, codes), "dense")
@@ -125,7 +125,7 @@ class PositionDense(Dense):
     memorises: ClassVar[float] = 0.5
     _extra: ClassVar[tuple[str, ...]] = ("length",)
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit the network to every point of every curve."""
         x, codes = training_arrays(x, codes)
         mean, scale = codes.mean(), codes.std() or 1.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, MissingDependencyError, NotFittedError
 from nanonet.parts import load_arrays, load_config, save_arrays
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 #: Arrays that hold the trees; row t of each belongs to tree t, padded with leaves.
 _ARRAYS = ("feature", "threshold", "left", "right", "value", "shape")
@@ -56,7 +56,7 @@ class Forest:
         self._trees: dict[str, NDArray] | None = None
         self._columns: int | None = None
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Grow the trees."""
         try:
             from sklearn.ensemble import RandomForestRegressor

@@ -10,7 +10,7 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, NotFittedError
 from nanonet.parts import load_arrays, load_config, save_arrays
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 
 class Mean:
@@ -23,7 +23,7 @@ class Mean:
         self._std: FloatArray | None = None
         self._columns: int | None = None
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Take mean and standard deviation over the training part."""
         x, codes = training_arrays(x, codes)
         self._mean, self._std, self._columns = codes.mean(axis=0), codes.std(axis=0), x.shape[1]
@@ -76,7 +76,7 @@ class NearestNeighbours:
         self._x: FloatArray | None = None
         self._codes: FloatArray | None = None
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Remember the training part."""
         self._x, self._codes = training_arrays(x, codes)
         return self

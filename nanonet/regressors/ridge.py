@@ -11,7 +11,7 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, NotFittedError
 from nanonet.parts import load_arrays, load_config, save_arrays
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 
 class Ridge:
@@ -43,7 +43,7 @@ class Ridge:
         ]
         return np.stack(columns, axis=1)
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Solve the normal equations."""
         x, codes = training_arrays(x, codes)
         phi = self._monomials(x)

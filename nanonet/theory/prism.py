@@ -9,7 +9,7 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nanonet.arrays import FloatArray
 from nanonet.data.table import Table
@@ -54,14 +54,14 @@ class Prism:
         """Arguments of the constructor."""
         return {"iterations": self.iterations, "seconds": self.seconds}
 
-    def fit(self, inputs: Table, targets: ArrayLike) -> Self:
+    def fit(self, inputs: Table, targets: ArrayLike, groups: NDArray[np.str_] | None = None) -> Self:
         """Look for pyPRISM; the records are not used.
 
         Raises:
             MissingDependencyError: pyPRISM is not installed or does not work here.
             InputError: targets are not RDFs on the standard grid.
         """
-        del inputs
+        del inputs, groups
         if np.ndim(targets) != 2 or np.shape(targets)[1] != standard_grid().size:
             raise InputError(f"PRISM predicts RDFs on the {standard_grid().size} bins, got shape {np.shape(targets)}")
         with warnings.catch_warnings():

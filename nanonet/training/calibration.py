@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray
 from nanonet.band import Band, Scale
-from nanonet.training.statistics import Estimate, estimate
+from nanonet.statistics import Estimate, estimate, spearman
 
 log = logging.getLogger(__name__)
 #: Fewest groups that a calibration is made of.
@@ -150,17 +150,5 @@ def coverage(
         width=float(np.nanmean(found["own"][1])),
         constant_inside=estimate(found["constant"][0], groups),
         constant_width=float(np.nanmean(found["constant"][1])),
-        rank=_spearman(spread, size),
+        rank=spearman(spread, size),
     )
-
-
-def _spearman(a: FloatArray, b: FloatArray) -> float:
-    """Correlation of ranks; NaN where one of them does not vary. Ties share their mean rank."""
-
-    def ranks(values: FloatArray) -> FloatArray:
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
-
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])

@@ -16,12 +16,12 @@ from nanonet.data.dataset import Dataset
 from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.metrics.base import Metric
 from nanonet.networks.fit import session
+from nanonet.statistics import NOT_DEFINED, Estimate
 from nanonet.training import figures as draw
 from nanonet.training.calibration import coverage
 from nanonet.training.crossval import Recipe, cross_validate, held_out
 from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, score, write_json
 from nanonet.training.run import build_data, build_judge
-from nanonet.training.statistics import Estimate, paired_difference
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +74,14 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     _, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
     seed, folder = int(config["seed"]), Path(config["folder"])
-    folds = split.split(dataset.groups, seed)
+    folds = split.split(dataset, seed)
     columns: dict[str, dict[str, Estimate]] = {}
     floors: dict[str, dict[str, Estimate]] = {}
     primary = next(iter(metrics))
-    values: dict[str, np.ndarray] = {}
+    predictions: dict[str, np.ndarray] = {}
     judged: Dataset | None = None
-    content: dict[str, Any] = {"left_out": {}, "coverage": {}, "seconds": {}, "folds": len(folds)}
+    dealt = np.zeros(0, dtype=str)
+    content: dict[str, Any] = {"left_out": {}, "per_fold": {}, "coverage": {}, "seconds": {}, "folds": len(folds)}
     with session(folder / "networks", progress=bool(config["progress"])):
         for name, recipe in models.items():
             try:
@@ -91,17 +92,26 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
                 continue
             rows, found = held_out(results)
             judged = dataset.take(rows)
-            columns[name], own = score(metrics, judged, found["predicted"])
-            floors[name] = score(metrics, judged, found["floor"])[0]
-            values[name] = own[primary]
+            columns[name], _ = score(metrics, judged, found["predicted"], found["fold"])
+            floors[name] = score(metrics, judged, found["floor"], found["fold"])[0]
+            predictions[name], dealt = found["predicted"], found["fold"]
+            content["per_fold"][name] = {
+                result.name: {
+                    key: e.value for key, e in score(metrics, dataset.take(result.test), result.predicted)[0].items()
+                }
+                for result in results
+            }
             content["seconds"][name] = sum(result.seconds for result in results)
             if np.ptp(found["spread"]) > 0:
                 content["coverage"][name] = coverage(
                     found["predicted"], judged.targets, found["spread"], judged.groups, scale, level
                 )
-    if judged is None or reference not in values:
+    if judged is None or reference not in predictions:
         raise ConfigError(f"no result for the reference {reference}; {content['left_out']}")
-    differences = {name: paired_difference(own, values[reference], judged.groups) for name, own in values.items()}
+    differences = {
+        name: _difference(metrics[primary], judged, own, predictions[reference], dealt)
+        for name, own in predictions.items()
+    }
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     table = _table(metrics, columns, floors, differences, reference, noise)
     report = folder / str(config["name"])
@@ -114,6 +124,16 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
         draw.bars(report / "models.png", {name: column[primary] for name, column in columns.items()}, primary)
     log.info("tables and figures in %s", report)
     return report
+
+
+def _difference(
+    metric: Metric, judged: Dataset, predicted: np.ndarray, reference: np.ndarray, folds: np.ndarray
+) -> Estimate:
+    """A metric minus that of the reference, on the records for which both have an answer."""
+    known = np.isfinite((predicted + reference).reshape(len(judged), -1)).all(axis=1)
+    if not known.any():
+        return NOT_DEFINED
+    return metric.difference(judged.take(known), predicted[known], reference[known], folds[known])
 
 
 def study(config: Mapping[str, Any], base: Recipe, vary: Mapping[str, Any]) -> Path:

@@ -77,7 +77,7 @@ def make_model(recipe: Recipe, seed: int) -> Any:
 
     Args:
         recipe: ``features``, ``regressor`` and ``representation``, or a single ``_target_`` with
-            ``fit(inputs, targets)`` and ``predict_with_spread(inputs)`` (NaN where it has no answer).
+            ``fit(inputs, targets, groups)`` and ``predict_with_spread(inputs)`` (NaN where it has no answer).
         seed: parts with ``seed: null`` get streams of it, the same for equal parts of two recipes.
     """
     if TARGET in recipe:
@@ -96,7 +96,7 @@ def run_fold(recipe: Recipe, dataset: Dataset, fold: Fold, seed: int) -> tuple[F
     model = make_model(recipe, derive(seed, fold.name))
     train, test = dataset.take(fold.train), dataset.take(fold.test)
     start = time.perf_counter()
-    model.fit(train.inputs, train.targets)
+    model.fit(train.inputs, train.targets, train.groups)
     seconds = time.perf_counter() - start
     predicted, spread = model.predict_with_spread(test.inputs)
     nothing: FloatArray = np.zeros((0, 0))
@@ -149,15 +149,16 @@ def cross_validate(
     return results
 
 
-def held_out(results: Iterable[FoldResult]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
-    """Row numbers of all test records of all folds, and ``predicted``, ``floor`` and ``spread`` for them.
+def held_out(results: Iterable[FoldResult]) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    """Row numbers of all test records of all folds, and ``predicted``, ``floor``, ``spread`` and ``fold`` for them.
 
     With repeats a record occurs several times: its predictions are not averaged, which would make
     them better than those of one model.
     """
     listed = list(results)
     rows = np.concatenate([result.test for result in listed])
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.concatenate([getattr(result, name) for result in listed]) for name in ("predicted", "floor", "spread")
     }
+    arrays["fold"] = np.concatenate([np.full(len(result.test), result.name) for result in listed])
     return rows, arrays

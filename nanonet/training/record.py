@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy as np
 
 from nanonet.checkpoint import versions
 from nanonet.data.dataset import Dataset
-from nanonet.metrics.base import Metric
+from nanonet.metrics.base import Folds, Metric
+from nanonet.statistics import Estimate
 from nanonet.training.calibration import Coverage
-from nanonet.training.statistics import Estimate, estimate
 
 #: Under every table of scores.
 LEGEND = (
-    "Mean over groups with 95 % bootstrap intervals over groups. *floor*: the true target through the "
+    "Mean over groups (r2, spearman and pooled_rmse: of all records, or mean over folds) with 95 % bootstrap intervals "
+    "over groups, or folds. *floor*: the true target through the "
     "representation alone. *replicas*: between repeated records of one group; *noise*: between a record and "
     "itself with noise of its standard error."
 )
@@ -47,22 +49,29 @@ def _plain(value: Any) -> Any:
 
 
 def score(
-    metrics: Mapping[str, Metric], dataset: Dataset, predicted: np.ndarray
+    metrics: Mapping[str, Metric], dataset: Dataset, predicted: np.ndarray, folds: Folds = None
 ) -> tuple[dict[str, Estimate], dict[str, np.ndarray]]:
-    """Each metric as an estimate over groups, and its values per record.
+    """Each metric as an estimate, and what each record contributes.
 
     Args:
         metrics: by name.
         dataset: n records.
         predicted: of the shape of its targets; records with NaN have no prediction and do not count.
+        folds: name of the fold of each record.
     """
     known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+    judged, answers = dataset.take(known), predicted[known]
     estimates, values = {}, {}
     for name, metric in metrics.items():
         own = np.full(len(dataset), np.nan)
-        if known.any():
-            own[known] = metric.values(dataset.take(known), predicted[known])
-        estimates[name], values[name] = estimate(own, dataset.groups), own
+        if not known.any():
+            estimates[name], values[name] = Estimate(np.nan, np.nan, np.nan, 0, dataset.n_groups), own
+            continue
+        own[known] = metric.values(judged, answers)
+        found = metric.estimate(judged, answers, None if folds is None else folds[known])
+        # A model that has no answer for some groups must not look as if it had.
+        asked = found.n_asked + len(set(dataset.groups.tolist()) - set(judged.groups.tolist()))
+        estimates[name], values[name] = replace(found, n_asked=asked), own
     return estimates, values
 
 
@@ -77,9 +86,7 @@ def replica_noise(metrics: Mapping[str, Metric], dataset: Dataset) -> dict[str, 
         return {}
     first, second = (np.array(rows) for rows in zip(*pairs, strict=True))
     truth = dataset.take(first)
-    return {
-        name: estimate(metric.values(truth, dataset.targets[second]), truth.groups) for name, metric in metrics.items()
-    }
+    return {name: metric.estimate(truth, dataset.targets[second]) for name, metric in metrics.items()}
 
 
 def error_noise(metrics: Mapping[str, Metric], dataset: Dataset, seed: int = 0) -> dict[str, Estimate]:
@@ -93,7 +100,7 @@ def error_noise(metrics: Mapping[str, Metric], dataset: Dataset, seed: int = 0) 
     noisy = dataset.targets + dataset.noise * draws
     if dataset.targets.min() >= 0:
         noisy = np.maximum(noisy, 0.0)
-    return {name: estimate(metric.values(dataset, noisy), dataset.groups) for name, metric in metrics.items()}
+    return {name: metric.estimate(dataset, noisy) for name, metric in metrics.items()}
 
 
 def rows_of(metrics: Mapping[str, Metric], columns: Mapping[str, Mapping[str, Estimate]]) -> list[tuple[str, ...]]:

@@ -13,10 +13,10 @@ from nanonet.band import Scale
 from nanonet.checkpoint import Checkpoint
 from nanonet.errors import CheckpointError
 from nanonet.inference import Predictor, find
+from nanonet.statistics import Estimate
 from nanonet.training import figures as draw
 from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, rows_of, score, write_json
 from nanonet.training.run import build_data, build_judge
-from nanonet.training.statistics import Estimate
 
 log = logging.getLogger(__name__)
 

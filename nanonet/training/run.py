@@ -109,7 +109,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
     seed, recipe = int(config["seed"]), {name: config[name] for name in RECIPE}
-    folds = split.split(dataset.groups, seed)
+    folds = split.split(dataset, seed)
     if not config["refit"] and len(folds) > 1:
         raise ConfigError(f"refit=false keeps the model of the only fold, and there are {len(folds)}; set refit=true")
     settings = {key: value for key, value in config.items() if key not in OUTER}
@@ -130,10 +130,10 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     judged = dataset.take(rows)
     band = calibrate(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level)
     cover = coverage(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level)
-    test, values = score(metrics, judged, found["predicted"])
+    test, values = score(metrics, judged, found["predicted"], found["fold"])
     columns = {
         "held-out": test,
-        "floor": score(metrics, judged, found["floor"])[0],
+        "floor": score(metrics, judged, found["floor"], found["fold"])[0],
         "replicas": replica_noise(metrics, dataset),
         "noise": error_noise(metrics, dataset),
     }
@@ -157,7 +157,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     made: dict[str, str] = {}
     if config["figures"]:
         made, content["r_squared"] = _figures(
-            folder / "figures", dataset, rows, found, model, final, results, around.histories, band, scale, metrics
+            folder / "figures", dataset, rows, found, model, final, results, around.histories, band, scale
         )
     write_json(folder / "metrics.json", content)
     learned = dataset.take(kept.train)
@@ -215,7 +215,6 @@ def _figures(
     histories: Mapping[str, Any],
     band: Band | None,
     scale: Scale,
-    metrics: Mapping[str, Metric],
 ) -> tuple[dict[str, str], dict[str, float]]:
     """All figures of a run: title -> file relative to the run's folder; and r^2 of the codes."""
     made: dict[str, str] = {}
@@ -245,8 +244,9 @@ def _figures(
     ends = None if band is None else band.around(predicted, spread)
     order = sorted(set(np.asarray(rows).tolist()))
     draw.curves(file("Held-out records and their predictions", "predictions"), dataset, order, predicted, ends, scale)
-    name, metric = next(iter(metrics.items()))
-    error = metric.values(dataset.take(rows), found["predicted"])
-    draw.calibration(file("Error and spread of the members", "calibration"), found["spread"], error, metric.unit)
-    log.info("%d figures in %s (%s)", len(made), folder, name)
+    difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
+    size = np.sqrt((difference.reshape(len(rows), -1) ** 2).mean(axis=1))
+    unit = "decades" if scale.log else dataset.unit
+    draw.calibration(file("Error and spread of the members", "calibration"), found["spread"], size, unit)
+    log.info("%d figures in %s", len(made), folder)
     return made, parity

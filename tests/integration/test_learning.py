@@ -60,7 +60,7 @@ def test_the_paper_s_pipeline(records: Path, tmp_path: Path, caplog: pytest.LogC
 def test_nothing_is_learned_from_a_test_record(records: Path, tmp_path: Path) -> None:
     config = configuration("train", "+experiment=nanonet", f"dataset.path={records}", "representation=pca")
     dataset = build(config["dataset"]).read()
-    folds = build({"_target_": "nanonet.data.split.KFold", "folds": 4}).split(dataset.groups, 0)
+    folds = build({"_target_": "nanonet.data.split.KFold", "folds": 4}).split(dataset, 0)
     recipe = {name: config[name] for name in ("features", "representation", "regressor")}
     results = cross_validate(recipe, dataset, folds, 0, tmp_path, label="x")
     # Changing the test records changes nothing that was learned from the others.

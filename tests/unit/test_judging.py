@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,14 +11,23 @@ from nanonet.band import Band, Scale
 from nanonet.coverage import Coverage
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.table import Table
+from nanonet.data.where import Where
 from nanonet.domain.rdf import standard_grid
 from nanonet.errors import CheckpointError, ConfigError
 from nanonet.metrics.base import Metric
-from nanonet.metrics.general import AbsoluteError, LogError, RootMeanSquare
+from nanonet.metrics.general import (
+    AbsoluteError,
+    Determination,
+    LogError,
+    Pooled,
+    RankCorrelation,
+    RootMeanSquare,
+    Subset,
+)
 from nanonet.metrics.rdf import PeakFound, PeakHeight, PeakPosition, PhaseAgreement, StructureError
+from nanonet.statistics import estimate, group_means, paired_difference
 from nanonet.training.calibration import calibrate, coverage
-from nanonet.training.record import error_noise, replica_noise
-from nanonet.training.statistics import estimate, group_means, paired_difference
+from nanonet.training.record import error_noise, replica_noise, score
 from tests.made_up import compositions, g_of
 
 NAMES = ("D", "N", "rho", "eps_np_np", "eps_p_np")
@@ -185,3 +196,99 @@ def test_a_hole_in_the_middle_is_outside() -> None:
     inputs = Table({"a": ring[:, 0], "b": ring[:, 1]})
     region = Coverage.of(inputs, ring, np.arange(40).astype(str))
     assert "away" in region.outside(Table({"a": [0.0], "b": [0.0]}), np.zeros((1, 2)))[0]
+
+
+def _numbers(n: int = 60) -> tuple[Dataset, np.ndarray]:
+    random = np.random.default_rng(4)
+    true = random.normal(0, 1, n)
+    dataset = Dataset(
+        inputs=Table({"kind": ["blend" if i % 2 else "single" for i in range(n)]}),
+        targets=true,
+        groups=np.array([f"g{i // 3}" for i in range(n)]),
+        target="t",
+        unit="1",
+    )
+    return dataset, true + random.normal(0, 0.5, n)
+
+
+def test_numbers_of_a_set_against_other_libraries() -> None:
+    from scipy.stats import spearmanr
+    from sklearn.metrics import r2_score, root_mean_squared_error
+
+    truth, predicted = _numbers()
+    for metric, expected in (
+        (Determination(), r2_score(truth.targets, predicted)),
+        (RankCorrelation(), spearmanr(truth.targets, predicted).statistic),
+        (Pooled(), root_mean_squared_error(truth.targets, predicted)),
+    ):
+        assert isinstance(metric, Metric)
+        found = metric.estimate(truth, predicted)
+        assert found.value == pytest.approx(expected)
+        assert found.low < found.value < found.high
+        assert found.n_groups == 20
+    constant = RankCorrelation().estimate(truth, np.zeros(60))
+    assert constant.text() == "not defined"
+
+
+def test_a_number_of_a_set_can_be_the_mean_over_folds() -> None:
+    truth, predicted = _numbers()
+    folds = np.array(["x"] * 30 + ["y"] * 30)
+    parts = [Determination().estimate(truth.take(folds == name), predicted[folds == name]).value for name in "xy"]
+    found = Determination(over="folds").estimate(truth, predicted, folds)
+    assert (found.value, found.n_groups) == (pytest.approx(np.mean(parts)), 2)
+    with pytest.raises(ValueError, match="over is 'all' or 'folds', got 'both'"):
+        Determination(over="both")
+
+
+def test_a_paired_difference_of_a_set_is_narrower_than_its_parts() -> None:
+    truth, predicted = _numbers()
+    worse = predicted + 0.05 * np.sign(predicted - truth.targets)
+    metric = Determination()
+    apart = metric.difference(truth, worse, predicted)
+    assert apart.high < 0
+    alone = metric.estimate(truth, predicted)
+    assert apart.high - apart.low < 0.5 * (alone.high - alone.low)
+
+
+def test_a_subset_is_judged_alone() -> None:
+    truth, predicted = _numbers()
+    blends = Subset(Determination(), Where("kind", equal="blend"))
+    rows = truth.inputs["kind"] == "blend"
+    changed = np.where(rows, truth.targets, predicted)
+    assert blends.estimate(truth, changed).value == 1.0
+    assert np.isnan(blends.values(truth, changed)[~rows]).all()
+    assert blends.difference(truth, changed, predicted).low > 0
+    nothing = Subset(Determination(), Where("kind", equal="alloy")).estimate(truth, predicted)
+    assert nothing.text() == "not defined"
+
+
+def test_groups_without_an_answer_are_counted() -> None:
+    truth, predicted = _numbers()
+    predicted = np.where(truth.groups == "g0", np.nan, predicted)
+    for name, found in score({"mae": AbsoluteError(), "r2": Determination()}, truth, predicted)[0].items():
+        assert (found.n_groups, found.n_asked) == (19, 20), name
+
+
+def test_a_region_of_many_features(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    # Fingerprints of 300 records in the span of ten patterns, the last 20 columns never used.
+    x = (random.random((300, 10)) @ (random.random((10, 200)) < 0.2)).round(3)
+    x[:, 180:] = 0.0
+    inputs = Table({"smiles": [f"C{i}" for i in range(300)], "T": random.random(300)})
+    region = Coverage.of(inputs, x, np.arange(300).astype(str))
+    assert region.x.shape[1] == 33
+    region.save(tmp_path / "region.npz")
+    again = Coverage.load(tmp_path / "region.npz")
+    assert not any(again.outside(inputs, x))
+    strange = x[:1].copy()
+    strange[:, 190] = 30.0
+    message = again.outside(Table({"smiles": ["CX"], "T": [0.5]}), strange)[0]
+    assert "away in scaled inputs" in message
+    assert "smiles=C" in message
+
+
+def test_records_that_look_alike_are_kept_once() -> None:
+    inputs = Table({"T": [0.0, 1.0, 2.0, 2.0], "name": list("aabb")})
+    region = Coverage.of(inputs, np.array([[0.0], [0.0], [1.0], [1.0]]), np.array(list("aabb")))
+    assert len(region.x) == 2
+    assert region.to_json() == {"T": [0.0, 2.0]}

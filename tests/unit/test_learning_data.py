@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from nanonet.data import store
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.nanocomposite import Nanocomposite
-from nanonet.data.split import Holdout, KFold, LeaveOneGroupOut, Split
+from nanonet.data.split import Disjoint, Given, Holdout, KFold, LeaveOneGroupOut, Split
 from nanonet.data.table import Table
+from nanonet.data.where import Where
 from nanonet.domain.rdf import standard_grid
 from nanonet.errors import ConfigError, DataError, InputError
 from tests.made_up import compositions, record, write_records
@@ -63,6 +65,7 @@ def test_dataset_takes_rows_of_everything() -> None:
         ({"groups": np.array(["a"])}, "groups"),
         ({"names": ("a",) * 6}, "different"),
         ({"axis": None}, "axis"),
+        ({"labels": {"batch": np.array(["x"])}}, "label 'batch' must have one text"),
     ],
 )
 def test_dataset_refuses_what_does_not_fit(changes: dict, message: str) -> None:
@@ -71,26 +74,113 @@ def test_dataset_refuses_what_does_not_fit(changes: dict, message: str) -> None:
         Dataset(**{**given, **changes})
 
 
-@pytest.mark.parametrize("split", [Holdout(0.3), KFold(3), KFold(4, repeats=2), LeaveOneGroupOut()])
+def _grouped(n: int = 20, **labels: list[str]) -> Dataset:
+    return Dataset(
+        inputs=Table({"a": np.arange(n, dtype=float), "kind": ["blend" if i % 3 else "single" for i in range(n)]}),
+        targets=np.arange(n, dtype=float),
+        groups=np.array([f"g{i % 7}" for i in range(n)]),
+        target="t",
+        unit="1",
+        labels={name: np.array(values) for name, values in labels.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    "split", [Holdout(0.3), Holdout(0.3, repeats=3), KFold(3), KFold(4, repeats=2), LeaveOneGroupOut()]
+)
 def test_no_group_is_on_both_sides(split: Split) -> None:
-    groups = np.array([f"g{i % 7}" for i in range(20)])
-    folds = split.split(groups, seed=1)
+    dataset = _grouped()
+    groups = dataset.groups
+    folds = split.split(dataset, seed=1)
     assert len({fold.name for fold in folds}) == len(folds)
     for fold in folds:
         assert not set(groups[fold.train]) & set(groups[fold.test])
         assert sorted([*fold.train, *fold.test]) == list(range(20))
-    again = split.split(groups, seed=1)
+    again = split.split(dataset, seed=1)
     assert all((a.test == b.test).all() for a, b in zip(folds, again, strict=True))
 
 
 def test_kfold_holds_each_group_out_once() -> None:
-    groups = np.array([f"g{i % 7}" for i in range(20)])
-    assert sorted(np.concatenate([fold.test for fold in KFold(3).split(groups, 0)])) == list(range(20))
+    assert sorted(np.concatenate([fold.test for fold in KFold(3).split(_grouped(), 0)])) == list(range(20))
+
+
+def test_records_can_be_dealt_out_alone_or_by_a_label() -> None:
+    dataset = _grouped(batch=["x"] * 5 + ["y"] * 5 + ["z"] * 10)
+    alone = KFold(4, by="record").split(dataset, 0)
+    assert any(set(dataset.groups[fold.train]) & set(dataset.groups[fold.test]) for fold in alone)
+    for fold in KFold(3, by="batch").split(dataset, 0):
+        assert len(set(dataset.labels["batch"][fold.test])) == 1
+        assert not set(dataset.labels["batch"][fold.train]) & set(dataset.labels["batch"][fold.test])
+    with pytest.raises(DataError, match="no label 'colour'; the labels are record, batch, kind"):
+        KFold(3, by="colour").split(dataset, 0)
+
+
+def test_some_records_are_never_tested() -> None:
+    dataset = _grouped()
+    folds = KFold(4, by="record", tested=Where("kind", equal="blend")).split(dataset, 0)
+    tested = np.concatenate([fold.test for fold in folds])
+    assert set(dataset.inputs["kind"][tested]) == {"blend"}
+    assert len(tested) == len(set(tested)) == (dataset.inputs["kind"] == "blend").sum()
+    for fold in folds:
+        assert set(np.flatnonzero(dataset.inputs["kind"] == "single")) <= set(fold.train)
+
+
+def test_disjoint_folds_share_no_value() -> None:
+    random = np.random.default_rng(0)
+    names = [f"p{i}" for i in range(12)]
+    pairs = random.integers(0, 12, (20, 2))
+    first, second = [names[i] for i in pairs[:, 0]], [names[i] for i in pairs[:, 1]]
+    dataset = _grouped(one=first, two=second)
+    folds = Disjoint(["one", "two"], folds=10, by="record").split(dataset, 0)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(20))
+    for fold in folds:
+        known = {first[i] for i in fold.train} | {second[i] for i in fold.train}
+        assert not known & ({first[i] for i in fold.test} | {second[i] for i in fold.test})
+        assert len(fold.train)
+    with pytest.raises(DataError, match="shares one of one with the test part"):
+        Disjoint(["one"], folds=2, by="record").split(_grouped(one=["p"] * 20), 0)
+
+
+def test_folds_that_a_label_gives() -> None:
+    dataset = _grouped(fold=["0"] * 4 + ["1"] * 4 + [""] * 12)
+    first, second = Given("fold").split(dataset, 0)
+    assert first.test.tolist() == [0, 1, 2, 3]
+    assert second.train.tolist() == [0, 1, 2, 3, *range(8, 20)]
+    assert [fold.name for fold in Given("fold", only=["1"]).split(dataset, 0)] == ["fold-1"]
+    with pytest.raises(DataError, match="no records in the folds 7; it has 0, 1"):
+        Given("fold", only=["7"]).split(dataset, 0)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Where("kind", equal="single"), [0, 3, 6, 9]),
+        (Where("kind", equal="single", invert=True), [1, 2, 4, 5, 7, 8]),
+        (Where("a", low=2, high=4), [2, 3, 4]),
+        (Where("a", inside=[1, 7]), [1, 7]),
+        (Where("row", high=1), [0, 1]),
+    ],
+)
+def test_a_condition_picks_records(condition: Where, expected: list[int]) -> None:
+    dataset = _grouped(10, row=[str(i) for i in range(10)])
+    assert np.flatnonzero(condition.rows(dataset)).tolist() == expected
+
+
+def test_conditions_that_make_no_sense() -> None:
+    with pytest.raises(ConfigError, match="one of equal, inside, or low and high"):
+        Where("a")
+    with pytest.raises(ConfigError, match="one of equal"):
+        Where("a", equal=1, low=0)
+    with pytest.raises(DataError, match="no column or label 'b'; there are a, kind"):
+        Where("b", equal=1).rows(_grouped())
+    with pytest.raises(DataError, match="holds text"):
+        Where("kind", low=0).rows(_grouped())
 
 
 def test_fewer_groups_than_folds() -> None:
+    few = replace(_grouped(6), groups=np.array(["a", "b", "c", "c", "c", "c"]))
     with pytest.raises(DataError, match="needs at least 5 groups, and the data set has 3"):
-        KFold(5).split(np.array(["a", "b", "c", "c", "c", "c"]), 0)
+        KFold(5).split(few, 0)
     with pytest.raises(ConfigError, match="at least 2 folds"):
         KFold(1)
 

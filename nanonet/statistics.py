@@ -1,8 +1,8 @@
-"""Means over groups with their uncertainty."""
+"""Means and statistics over groups with their uncertainty."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from nanonet.seeds import generator
 
 #: Resamples of the bootstrap.
 RESAMPLES = 2000
+#: Resamples for a statistic of a whole set, which costs more each.
+SET_RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Estimate:
         return f"{self.value:.{digits}g}{interval}{note}"
 
 
+#: What is said of a quantity where there is nothing to say it of.
+NOT_DEFINED = Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+
+
 def group_means(values: FloatArray, groups: NDArray[np.str_]) -> FloatArray:
     """Mean of the defined values of each group, in the order of the names; NaN where none is."""
     _, inverse = np.unique(groups, return_inverse=True)
@@ -77,3 +83,39 @@ def estimate(values: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Est
 def paired_difference(values: FloatArray, reference: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Estimate:
     """Mean over groups of (value - reference), record by record: is one better than the other?"""
     return estimate(np.asarray(values) - np.asarray(reference), groups, seed)
+
+
+def of_set(statistic: Callable[[NDArray[np.int64]], float], groups: NDArray[np.str_], seed: int = 0) -> Estimate:
+    """A number of a whole set of records, such as r^2, with its 95 % bootstrap interval over groups.
+
+    Args:
+        statistic: row numbers (with repetitions) -> number.
+        groups: of the records; groups are what is resampled.
+        seed: of the resampling.
+    """
+    names, inverse = np.unique(groups, return_inverse=True)
+    if not len(names):
+        return NOT_DEFINED
+    value = statistic(np.arange(len(groups)))
+    order = np.argsort(inverse, kind="stable")
+    rows = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+    random = generator(seed, "bootstrap of a set")
+    draws = [
+        statistic(np.concatenate([rows[group] for group in random.integers(0, len(names), len(names))]))
+        for _ in range(SET_RESAMPLES)
+    ]
+    known = np.array([draw for draw in draws if np.isfinite(draw)])
+    low, high = np.percentile(known, [2.5, 97.5]) if known.size else (np.nan, np.nan)
+    return Estimate(float(value), float(low), float(high), len(names) if np.isfinite(value) else 0, len(names))
+
+
+def spearman(a: FloatArray, b: FloatArray) -> float:
+    """Correlation of ranks; NaN where one of them does not vary. Ties share their mean rank."""
+
+    def ranks(values: FloatArray) -> FloatArray:
+        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+        return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
