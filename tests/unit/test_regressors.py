@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from nanonet.errors import ConfigError
+from nanonet.regressors.average import Average
 from nanonet.regressors.bagged import Bagged
 from nanonet.regressors.forest import Forest
 from nanonet.regressors.gaussian import GaussianProcess
-from nanonet.regressors.neighbours import NearestNeighbours
+from nanonet.regressors.neighbours import Mean, NearestNeighbours
 from nanonet.regressors.ridge import Ridge
+from nanonet.regressors.search import Search
 
 RANDOM = np.random.default_rng(11)
 X = RANDOM.random((30, 5))
@@ -85,3 +87,46 @@ def test_copies_of_an_ensemble_differ() -> None:
         members = Bagged(Forest(n_trees=2), n_members=3, bootstrap=bootstrap).fit(X, CODES).members(ASKED)
         assert members.shape == (3, 200, 3)
         assert members.std(axis=0).max() > 0
+
+
+def test_a_search_finds_the_setting_that_generalises() -> None:
+    random = np.random.default_rng(0)
+    x = random.random((60, 3))
+    codes = (x @ [[1.0], [2.0], [-1.0]]) + 0.01 * random.standard_normal((60, 1))
+    found = Search(Ridge(), {"alpha": [1e-6, 1e4]}, folds=3).fit(x, codes)
+    assert found.chosen == {"alpha": 1e-6}
+    assert [settings["alpha"] for settings, _ in found.errors] == [1e-6, 1e4]
+    with pytest.raises(ConfigError, match=r"the grid names 'alfa', which Ridge does not have; it has alpha, degree"):
+        Search(Ridge(), {"alfa": [1.0]})
+    with pytest.raises(ConfigError, match="needs a grid of settings"):
+        Search(Ridge(), {})
+
+
+def test_a_search_keeps_groups_together() -> None:
+    """Records of a group are alike: only with groups kept together does the smoother forest win."""
+    random = np.random.default_rng(1)
+    groups = np.repeat(np.arange(20), 6).astype(str)
+    x = np.repeat(random.random((20, 2)), 6, axis=0) + 1e-6 * random.random((120, 2))
+    codes = np.repeat(x[::6, :1] + random.normal(0, 0.5, (20, 1)), 6, axis=0)
+    search = Search(NearestNeighbours(), {"k": [1, 60]}, folds=5)
+    assert search.fit(x, codes).chosen == {"k": 1}
+    assert search.fit(x, codes, groups).chosen == {"k": 60}
+
+
+def test_an_average_learns_whom_to_trust() -> None:
+    random = np.random.default_rng(0)
+    x = random.random((80, 3))
+    codes = x @ [[1.0, 0.0], [2.0, 1.0], [-1.0, 3.0]]
+    found = Average([Ridge(alpha=1e-6), Mean()], folds=4).fit(x, codes)
+    np.testing.assert_allclose(found.share, [1.0, 0.0], atol=1e-3)
+    fixed = Average([Ridge(alpha=1e-6), Mean()], weights=[1.0, 3.0]).fit(x, codes)
+    expected = 0.25 * Ridge(alpha=1e-6).fit(x, codes).predict(x) + 0.75 * codes.mean(axis=0)
+    np.testing.assert_allclose(fixed.predict(x), expected)
+    # The two disagree, and the mean knows that it does not know; the spread says both.
+    spread = fixed.members(x).std(axis=0)
+    apart = Ridge(alpha=1e-6).fit(x, codes).predict(x) - codes.mean(axis=0)
+    np.testing.assert_allclose(spread, np.sqrt(0.25 * 0.75 * apart**2 + 0.75 * codes.var(axis=0)))
+    with pytest.raises(ConfigError, match="at least 2 regressors, got 1"):
+        Average([Mean()])
+    with pytest.raises(ConfigError, match="weights must be 2 numbers"):
+        Average([Mean(), Mean()], weights=[1.0])
