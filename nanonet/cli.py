@@ -7,6 +7,8 @@ import io
 import json
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -171,6 +173,58 @@ def associate(
     if figure is not None:
         analysis.plot(figure)
         typer.echo(f"wrote {figure}", err=True)
+
+
+@app.command()
+def screen(
+    target: Annotated[Path, typer.Option("--output", "-o", help="CSV file to write, the best candidates first.")],
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Name or folder of a checkpoint.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--pool", help="CSV file of candidates; the problem's own pool without.")
+    ] = None,
+    score: Annotated[str, typer.Option("--score", help="probability, improvement, gain or value.")] = "probability",
+    exceed: Annotated[
+        list[str] | None, typer.Option("--exceed", help="Column with a threshold; of several the largest counts.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="A threshold for all.")] = None,
+    reduce: Annotated[str | None, typer.Option("--reduce", help="What a curve is ranked by: max, min, mean.")] = None,
+    top: Annotated[int, typer.Option("--top", help="How many to keep.")] = 1000,
+    inside: Annotated[bool, typer.Option("--in-domain", help="Only inside the training region.")] = False,
+    chunk: Annotated[int, typer.Option("--chunk", help="How many to predict at a time.")] = 8192,
+) -> None:
+    """Predict, score and rank a pool of candidates, and write the best.
+
+    Example: nanonet screen --model blend_tc --output best.csv
+    """
+    from nanonet.data.pool import FilePool
+    from nanonet.inference import load
+    from nanonet.screening import Goal, pool_of
+    from nanonet.screening import screen as rank
+
+    if target.suffix != ".csv":
+        raise InputError(f"--output must end in .csv, got {target.name!r}")
+    predictor = load(model)
+    problem = predictor.checkpoint.problem
+    pool = pool_of(problem) if source is None else FilePool(source, problem, extra=exceed or ())
+    limits = tuple(exceed or (() if threshold is not None or score == "value" else pool.exceed))
+    goal = Goal(score=score, exceed=limits, threshold=threshold, reduce=reduce)
+    with _bar(len(pool)) as step:
+        found = rank(predictor, pool, goal, top=top, chunk=chunk, inside=inside, progress=step)
+    found.write(target)
+    for line in found.notes():
+        typer.echo(line, err=True)
+    typer.echo(f"wrote {target}", err=True)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=total)
+        yield lambda done, _: bars.update(task, completed=done)
 
 
 def _read(file: Path) -> dict[str, list[Any]]:

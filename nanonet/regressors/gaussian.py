@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,9 +12,13 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, MissingDependencyError, NotFittedError
 from nanonet.parts import load_arrays, load_config, save_arrays
-from nanonet.regressors.base import query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
 
 _ARRAYS = ("x", "alpha", "factor", "amplitude", "length", "mean", "scale", "noise")
+#: Rows that are evaluated at a time: small enough to stay in a processor's cache.
+BLOCK = 512
+#: Strips of the triangular product; what lies above the diagonal is left out strip by strip.
+STRIPS = 4
 
 
 class GaussianProcess:
@@ -36,8 +41,9 @@ class GaussianProcess:
             raise ConfigError(f"restarts must not be negative, got {restarts!r}")
         self.restarts, self.ard, self.seed = int(restarts), bool(ard), seed
         self._state: dict[str, FloatArray] | None = None
+        self._inverses: dict[int, FloatArray] = {}
 
-    def fit(self, x: FloatArray, codes: FloatArray) -> Self:
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Maximise the marginal likelihood of each code."""
         try:
             from sklearn.exceptions import ConvergenceWarning
@@ -69,33 +75,53 @@ class GaussianProcess:
             columns["amplitude"].append(fitted.k1.k1.constant_value)
             columns["length"].append(np.broadcast_to(fitted.k1.k2.length_scale, x.shape[1]))
             columns["noise"].append(fitted.k2.noise_level)
+        self._inverses = {}
         self._state = {"x": x, "mean": mean, "scale": scale, **{k: np.array(v) for k, v in columns.items()}}
         return self
 
-    def members(self, x: FloatArray) -> FloatArray:
-        """Mean minus and plus the predictive standard deviation, shape (2, n, d)."""
+    def _answer(self, x: FloatArray, *, spread: bool) -> tuple[FloatArray, FloatArray]:
+        """Mean and, where it is asked for, deviation, (n, d) each; by blocks, so that memory is bounded."""
         state = self._state
         x = query_array(x, None if state is None else state["x"].shape[1], "the Gaussian process")
         if state is None:
             raise NotFittedError("the Gaussian process has no data; call fit() first")
         mean = np.empty((len(x), len(state["mean"])))
-        std = np.empty_like(mean)
+        std = np.zeros_like(mean)
         for output in range(mean.shape[1]):
-            length, amplitude = state["length"][output], state["amplitude"][output]
-            distance = ((x[:, None, :] - state["x"][None]) / length) ** 2
-            s = np.sqrt(5.0 * distance.sum(axis=2))
-            kernel = amplitude * (1.0 + s + s**2 / 3.0) * np.exp(-s)
-            solved = np.linalg.solve(state["factor"][output], kernel.T)
-            variance = amplitude + state["noise"][output] - (solved**2).sum(axis=0)
-            mean[:, output] = kernel @ state["alpha"][output]
-            std[:, output] = np.sqrt(np.maximum(variance, 0.0))
-        mean = mean * state["scale"] + state["mean"]
-        std = std * state["scale"]
+            known = state["x"] / state["length"][output]
+            amplitude, noise = state["amplitude"][output], state["noise"][output]
+            inverse = self._inverse(output) if spread else None
+            for start in range(0, len(x), BLOCK):
+                rows = slice(start, start + BLOCK)
+                kernel = _matern(x[rows] / state["length"][output], known, float(amplitude))
+                mean[rows, output] = kernel @ state["alpha"][output]
+                if inverse is not None:
+                    variance = amplitude + noise - _lower_squares(inverse, kernel)
+                    std[rows, output] = np.sqrt(np.maximum(variance, 0.0))
+        return mean * state["scale"] + state["mean"], std * state["scale"]
+
+    def _inverse(self, output: int) -> FloatArray:
+        """Inverse of a Cholesky factor, made once: a product of matrices is what a machine does best."""
+        if output not in self._inverses and self._state is not None:
+            factor = self._state["factor"][output]
+            self._inverses[output] = np.linalg.solve(np.tril(factor), np.eye(len(factor)))
+        return self._inverses[output]
+
+    def members(self, x: FloatArray) -> FloatArray:
+        """Mean minus and plus the predictive standard deviation, shape (2, n, d)."""
+        mean, std = self._answer(x, spread=True)
         return np.stack([mean - std, mean + std])
 
     def predict(self, x: FloatArray) -> FloatArray:
-        """Mean, shape (n, d)."""
-        return self.members(x).mean(axis=0)
+        """Mean, shape (n, d); much cheaper than with the deviation."""
+        return self._answer(x, spread=False)[0]
+
+    def largest_spread(self) -> float:
+        """Far from all data the deviation is that of the prior, sqrt(a + w)."""
+        if self._state is None:
+            raise NotFittedError("the Gaussian process has no data; call fit() first")
+        variance = (self._state["amplitude"] + self._state["noise"]) * self._state["scale"] ** 2
+        return float(np.sqrt(variance.mean()))
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -113,3 +139,32 @@ class GaussianProcess:
         made = cls(**load_config(folder))
         made._state = load_arrays(folder / "process.npz", *_ARRAYS)
         return made
+
+
+def _matern(x: FloatArray, known: FloatArray, amplitude: float) -> FloatArray:
+    """Kernel a (1 + s + s^2/3) exp(-s), s = sqrt(5) |x - x'|, shape (n, m), of coordinates in units of the length."""
+    # |a - b|^2 = |a|^2 - 2 a.b + |b|^2 is one product of matrices; all else is done in place.
+    kernel: FloatArray = x @ known.T
+    kernel *= -2.0
+    kernel += (known**2).sum(axis=1)
+    kernel += (x**2).sum(axis=1)[:, None]
+    np.maximum(kernel, 0.0, out=kernel)
+    kernel *= 5.0
+    s = np.sqrt(kernel)
+    kernel /= 3.0
+    kernel += s
+    kernel += 1.0
+    np.negative(s, out=s)
+    kernel *= np.exp(s, out=s)
+    kernel *= amplitude
+    return kernel
+
+
+def _lower_squares(inverse: FloatArray, kernel: FloatArray) -> FloatArray:
+    """|L^-1 k|^2 of each row k of ``kernel`` (n, m), L^-1 lower triangular."""
+    total = np.zeros(len(kernel))
+    ends = np.linspace(0, len(inverse), STRIPS + 1).astype(int)
+    for begin, end in pairwise(ends):
+        strip = kernel[:, :end] @ inverse[begin:end, :end].T
+        total += np.einsum("ij,ij->i", strip, strip)
+    return total
