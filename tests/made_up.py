@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nanonet.data import store
+from nanonet.data.table import Table
 from nanonet.domain.rdf import standard_grid
 from nanonet.paths import CONF
 from nanonet.units import LJ_MINIMUM
@@ -32,6 +33,35 @@ def compositions(n: int, seed: int = 0) -> list[dict[str, float]]:
             }
         )
     return points
+
+
+#: Repeat units of ordinary polymers, and ions, for made-up electrolytes.
+POLYMERS = (
+    "*CCO*",
+    "*CC(*)C#N",
+    "*CCOC(=O)O*",
+    "*CC(*)(C)C(=O)OC",
+    "*CCN*",
+    "*O[Si](*)(C)C",
+    "*CC(*)O",
+    "*CCCCCC(=O)O*",
+)
+SALTS = ("F[B-](F)(F)F.[Li+]", "O=S(=O)([O-])C(F)(F)F.[Li+]", "F[P-](F)(F)(F)(F)F.[Li+]")
+
+
+def electrolytes(n: int, seed: int = 0) -> Table:
+    """Inputs of n made-up electrolytes, each polymer several times."""
+    random = np.random.default_rng(seed)
+    return Table(
+        {
+            "polymer": [POLYMERS[row % len(POLYMERS)] for row in range(n)],
+            "salt": [SALTS[random.integers(len(SALTS))] for _ in range(n)],
+            "molality": random.uniform(0.2, 3.0, n),
+            "log10_molar_mass": random.uniform(3.0, 6.0, n),
+            "molar_mass_known": np.array([float(row % 4 > 0) for row in range(n)]),
+            "temperature": random.uniform(0.0, 100.0, n),
+        }
+    )
 
 
 def g_of(point: dict[str, float]) -> np.ndarray:

@@ -138,9 +138,12 @@ class Dataset:
         raise DataError(f"there is no label {by!r}; the labels are record, {', '.join(known) or 'and no other'}")
 
     def replicas(self) -> dict[str, list[int]]:
-        """Rows of each group that has more than one record."""
+        """Rows of each set of replicas: several records of the same thing.
+
+        The label ``replica`` names them; without it every record of a group is a replica of the others.
+        """
         rows: dict[str, list[int]] = {}
-        for index, group in enumerate(self.groups.tolist()):
+        for index, group in enumerate(self.labels.get("replica", self.groups).tolist()):
             rows.setdefault(group, []).append(index)
         return {group: found for group, found in rows.items() if len(found) > 1}
 
