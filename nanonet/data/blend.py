@@ -12,6 +12,7 @@ import numpy as np
 from nanonet.data.csvfile import read_columns, require
 from nanonet.data.dataset import Dataset
 from nanonet.data.fetch import BLEND_TC, fetch
+from nanonet.data.pool import Pairs
 from nanonet.data.problem import Prediction
 from nanonet.data.table import Table
 from nanonet.domain.blend import Blend, BlendConductivity, blends
@@ -20,6 +21,8 @@ from nanonet.errors import ConfigError, DataError, InputError
 UNIT = "W/m/K"
 #: Chains in a simulated system; the column ``weight`` counts those of component 1.
 CHAINS = 6
+#: Chains of component 1 in the blends that are screened.
+POOL_CHAINS = (1, 3, 5)
 COLUMNS = ("PID1", "PID2", "SMILES1", "SMILES2", "ratio", "weight", "Comp1_TC", "Comp2_TC", "TC_mean", "outperform")
 
 
@@ -99,6 +102,25 @@ class BlendTC:
                 "two_conductivities": _inconsistent(columns),
             },
         )
+
+    def pool(self) -> Pairs:
+        """All pairs of the single polymers of the file, at 1, 3 and 5 chains of 6 (the paper's Dataset 5).
+
+        A polymer's conductivity is the mean of those that its records say it has alone; a blend is
+        asked to exceed both.
+
+        Raises:
+            DataError: see :meth:`read`, or the file has fewer than two single polymers.
+        """
+        dataset = BlendTC(self.path).read()
+        alone = dataset.inputs["tc1"]
+        single = (dataset.labels["kind"] == "single") & np.isfinite(alone)
+        smiles, inverse = np.unique(dataset.inputs["smiles1"][single], return_inverse=True)
+        if len(smiles) < 2:
+            raise DataError(f"a pool of blends needs two single polymers with a conductivity, got {len(smiles)}")
+        tc = np.bincount(inverse, weights=alone[single]) / np.bincount(inverse)
+        shares = tuple(chains / CHAINS for chains in POOL_CHAINS)
+        return Pairs(Table({"smiles": smiles, "tc": tc}), shares, exceed=("tc1", "tc2"))
 
     def parse(self, value: Any, numbers: Mapping[str, Any]) -> tuple[Table, bool]:
         """Blends in any of the forms of :data:`nanonet.domain.blend.BLEND`, or a CSV file, as a table.
