@@ -4,6 +4,7 @@
 
     python -m nanonet.evaluate                              # all models of conf/comparison in one table
     python -m nanonet.evaluate comparison=latent_size       # a study of one setting
+    python -m nanonet.evaluate comparison=blend_atlas       # how records lie in several feature spaces
     python -m nanonet.evaluate checkpoint=nanonet           # a checkpoint, by name or folder
 
 The other of the two modules that know Hydra.
@@ -16,6 +17,7 @@ from typing import Any
 
 from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.paths import CONF
+from nanonet.training.atlas import atlas
 from nanonet.training.compare import compare, study
 from nanonet.training.launch import launch
 from nanonet.training.revisit import revisit
@@ -46,12 +48,14 @@ def evaluate(config: dict[str, Any]) -> Path:
         return revisit(config, str(config["checkpoint"]))
     task = dict(config["comparison"])
     settings = {**config, "name": task.pop("name"), "reference": task.pop("reference", None)}
-    vary, models = task.pop("vary", None), task.pop("models", None)
-    if task or (vary is None) == (models is None):
+    vary, models, spaces = (task.pop(key, None) for key in ("vary", "models", "atlas"))
+    if task or sum(own is not None for own in (vary, models, spaces)) != 1:
         raise ConfigError(
-            "a comparison has the keys name, reference and either models or vary, "
+            "a comparison has the keys name, reference and one of models, vary and atlas, "
             f"got {', '.join(config['comparison'])}"
         )
+    if spaces is not None:
+        return atlas(settings, spaces)
     return compare(settings, models) if models is not None else study(settings, config["model"], vary)
 
 

@@ -25,7 +25,7 @@ from nanonet.inference import Predictor
 from nanonet.regressors.bounded import Bounded
 
 #: Candidates that are predicted at a time.
-CHUNK = 8192
+CHUNK = 2048
 #: What a curve is ranked by.
 REDUCE: dict[str, Callable[[FloatArray], FloatArray]] = {
     "max": lambda curves: curves.max(axis=1),

@@ -36,6 +36,10 @@ def _figure(file: Path, rows: int = 1, columns: int = 1, size: tuple[float, floa
     figure.savefig(file, dpi=130)
 
 
+#: The same, for the figures of other modules.
+panels = _figure
+
+
 def losses(file: Path, histories: Mapping[str, History]) -> None:
     """Loss against epoch of each network, training and validation part."""
     with _figure(file, 1, max(1, len(histories))) as axes:
