@@ -119,9 +119,9 @@ def pair_correlation(
         if near.n < 2 or far.n < 2 or total <= 0:
             return float("nan")
         a, b = near.of(pairs), far.of(pairs)
-        a, b = a - (pairs @ a) / total, b - (pairs @ b) / total
-        size = float(np.sqrt((pairs @ a**2) * (pairs @ b**2)))
-        return float((pairs * a) @ b) / size if size > 0 else float("nan")
+        a, b = a - (pairs * a).sum() / total, b - (pairs * b).sum() / total
+        size = float(np.sqrt((pairs * a**2).sum() * (pairs * b**2).sum()))
+        return float((pairs * a * b).sum()) / size if size > 0 else float("nan")
 
     found = value(np.ones(len(y)))
     random = generator(seed, "atlas")
@@ -200,7 +200,7 @@ def lay_out(
 
 
 def atlas(config: Mapping[str, Any], task: Mapping[str, Any]) -> Path:
-    """Lay out several feature spaces of one data set; returns the folder of table.md, table.csv, results.json, atlas.png.
+    """Lay out several feature spaces of one data set; returns the folder of tables and figure.
 
     Args:
         config: plain values: name, seed, dataset, folder, figures.
