@@ -12,6 +12,7 @@ from nanonet.arrays import FloatArray, frozen_array
 from nanonet.data.table import Table
 from nanonet.errors import InputError, NotFittedError
 from nanonet.features.base import Features
+from nanonet.mixtures import MixtureFeatures, MixtureRegressor
 from nanonet.parts import describe, load_part, save_part
 from nanonet.regressors.base import Regressor
 from nanonet.representations.base import Representation
@@ -72,19 +73,29 @@ class Surrogate:
 
     def predict(self, inputs: Table) -> FloatArray:
         """Targets, shape (n,) or (n, length), in their physical unit."""
-        return self._decode(self.regressor.predict(self.features.transform(inputs)))
+        return self._decode(self._codes_of(inputs))
+
+    def _codes_of(self, inputs: Table) -> FloatArray:
+        if isinstance(self.features, MixtureFeatures) and isinstance(self.regressor, MixtureRegressor):
+            return self.regressor.predict_mixtures(self.features.mixtures(inputs))
+        return self.regressor.predict(self.features.transform(inputs))
+
+    def _members(self, inputs: Table) -> FloatArray:
+        if isinstance(self.features, MixtureFeatures) and isinstance(self.regressor, MixtureRegressor):
+            return self.regressor.members_of_mixtures(self.features.mixtures(inputs))
+        return self.regressor.members(self.features.transform(inputs))
 
     def predict_with_spread(self, inputs: Table) -> tuple[FloatArray, FloatArray]:
         """Targets, and the spread (n,) of the members in code space, for one evaluation of them.
 
         s = sqrt(mean over codes of the members' variance), see :class:`nanonet.band.Band`.
         """
-        members = self.regressor.members(self.features.transform(inputs))
+        members = self._members(inputs)
         return self._decode(members.mean(axis=0)), np.sqrt(members.var(axis=0).mean(axis=1))
 
     def ensemble(self, inputs: Table) -> FloatArray:
         """Decoded prediction of each member, shape (m, n) or (m, n, length)."""
-        return np.stack([self._decode(codes) for codes in self.regressor.members(self.features.transform(inputs))])
+        return np.stack([self._decode(codes) for codes in self._members(inputs)])
 
     def codes(self, targets: ArrayLike) -> FloatArray:
         """Flat codes (n, d) of targets."""
@@ -93,7 +104,7 @@ class Surrogate:
 
     def predicted_codes(self, inputs: Table) -> FloatArray:
         """Flat codes (n, d) that the regressor predicts."""
-        return self.regressor.predict(self.features.transform(inputs))
+        return self._codes_of(inputs)
 
     def roundtrip(self, targets: ArrayLike) -> FloatArray:
         """decode(encode(targets)): the representation floor, below which no regressor gets."""

@@ -12,6 +12,7 @@ from nanonet.arrays import FloatArray
 from nanonet.chemistry.base import Encoder
 from nanonet.data.table import Table
 from nanonet.errors import ConfigError, InputError, NotFittedError
+from nanonet.mixtures import Mixtures
 from nanonet.parts import TARGET, build, describe, load_config
 
 
@@ -63,17 +64,25 @@ class Constituents:
 
     def transform(self, inputs: Table) -> FloatArray:
         """Share and numbers, shape (n, 1 + 2 p)."""
+        return self.mixtures(inputs).rows()
+
+    def mixtures(self, inputs: Table) -> Mixtures:
+        """Every structure once, and which of them each row mixes."""
         if not self._ready:
             raise NotFittedError("features of constituents were used before they were fitted; call fit() first")
         share = inputs[self.share]
         if share.dtype.kind != "f" or not np.isfinite(share).all():
             raise InputError(f"{self.share} must be finite numbers from 0 to 1, got {share.tolist()!r:.80}")
-        blocks = [share[:, None]]
-        for column in self.columns:
-            for encoder, log in zip(self.encoders, self.log, strict=True):
-                numbers = encoder.encode(inputs[column].tolist())
-                blocks.append(np.sign(numbers) * np.log1p(np.abs(numbers)) if log else numbers)
-        return np.concatenate(blocks, axis=1)
+        found: dict[str, int] = {}
+        first, second = (
+            np.array([found.setdefault(text, len(found)) for text in inputs[column].tolist()], dtype=np.int64)
+            for column in self.columns
+        )
+        blocks = []
+        for encoder, log in zip(self.encoders, self.log, strict=True):
+            numbers = encoder.encode(list(found))
+            blocks.append(np.sign(numbers) * np.log1p(np.abs(numbers)) if log else numbers)
+        return Mixtures(np.concatenate(blocks, axis=1), first, second, np.array(share))
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; the encoders as descriptions."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from nanonet.arrays import FloatArray
 from nanonet.errors import ConfigError, InputError, MissingDependencyError, NotFittedError
+from nanonet.mixtures import Mixtures
 from nanonet.parts import load_arrays, load_config, save_arrays
 from nanonet.regressors.base import Groups, query_array, training_arrays
 
@@ -167,32 +168,70 @@ class MixtureProcess:
 
     def members(self, x: FloatArray) -> FloatArray:
         """Mean minus and plus the predictive standard deviation, shape (2, n, d)."""
-        state = self._state
-        x = query_array(x, None if state is None else 1 + 2 * state["parts"].shape[1], "the mixture process")
-        if state is None:
-            raise NotFittedError("the mixture process has no data; call fit() first")
-        parts, weight, mixed = _parts(x)
-        new = self._blocks((parts - state["centre"]) / state["width"])
-        old = self._blocks((state["parts"] - state["centre"]) / state["width"])
-        across = [_distances(a, b) for a, b in zip(new, old, strict=True)]
-        within = [_distances(a, a) for a in new]
-        made = []
-        for alpha, factor, theta in zip(state["alpha"], state["factor"], state["theta"], strict=True):
-            amplitude, length = np.exp(theta[:-1:2]), np.exp(theta[1:-1:2])
-            kernel = sum(a * _matern(r / own) for a, own, r in zip(amplitude, length, across, strict=True))
-            own_kernel = sum(a * _matern(r / own) for a, own, r in zip(amplitude, length, within, strict=True))
-            covariance = weight @ kernel @ state["weight"].T + self.deviation**2 * np.outer(mixed, state["mixed"])
-            prior = np.einsum("ij,jk,ik->i", weight, own_kernel, weight, optimize=True)
-            solved = np.linalg.solve(factor, covariance.T)
-            variance = prior + self.deviation**2 * mixed - (solved**2).sum(axis=0)
-            made.append((covariance @ alpha, np.sqrt(np.maximum(variance, 0.0) + np.exp(theta[-1]))))
-        mean = np.stack([m for m, _ in made], axis=1) * state["scale"] + state["mean"]
-        std = np.stack([s for _, s in made], axis=1) * state["scale"]
-        return np.stack([mean - std, mean + std])
+        return self.members_of_mixtures(self._asked(x))
 
     def predict(self, x: FloatArray) -> FloatArray:
         """Mean, shape (n, d)."""
-        return self.members(x).mean(axis=0)
+        return self.predict_mixtures(self._asked(x))
+
+    def _asked(self, x: FloatArray) -> Mixtures:
+        width = None if self._state is None else 1 + 2 * self._state["parts"].shape[1]
+        return Mixtures.of_rows(query_array(x, width, "the mixture process"))
+
+    def predict_mixtures(self, mixtures: Mixtures) -> FloatArray:
+        """Mean, shape (n, d): that of g at every part once, and the offset."""
+        state = self._known(mixtures)
+        _, across, _ = self._kernels(mixtures, state, within=False)
+        made = []
+        for output, alpha in enumerate(state["alpha"]):
+            of_part = across[output] @ (state["weight"].T @ alpha)
+            offset = self.deviation**2 * float(state["mixed"] @ alpha)
+            made.append(_combined(mixtures, of_part) + offset * mixtures.mixed)
+        return np.stack(made, axis=1) * state["scale"] + state["mean"]
+
+    def members_of_mixtures(self, mixtures: Mixtures) -> FloatArray:
+        """Mean minus and plus the predictive standard deviation, shape (2, n, d).
+
+        With c = w c_a + (1 - w) c_b + o the covariance with the records, |L^-1 c|^2 is made of products
+        of L^-1 c_a over the parts: nothing of the size of records times mixtures is needed.
+        """
+        state = self._known(mixtures)
+        theta, across, within = self._kernels(mixtures, state, within=True)
+        mean, std = self.predict_mixtures(mixtures), np.empty((len(mixtures), len(theta)))
+        for output, factor in enumerate(state["factor"]):
+            own = np.concatenate(
+                [state["weight"] @ across[output].T, self.deviation**2 * state["mixed"][:, None]], axis=1
+            )
+            solved = np.linalg.solve(factor, own)
+            explained = solved.T @ solved
+            products, offsets, constant = explained[:-1, :-1], explained[:-1, -1], explained[-1, -1]
+            mixed = mixtures.mixed
+            prior = _combined_twice(mixtures, within[output]) + self.deviation**2 * mixed
+            known = _combined_twice(mixtures, products) + mixed * (2.0 * _combined(mixtures, offsets) + constant)
+            std[:, output] = np.sqrt(np.maximum(prior - known, 0.0) + np.exp(theta[output][-1]))
+        std = std * state["scale"]
+        return np.stack([mean - std, mean + std])
+
+    def _known(self, mixtures: Mixtures) -> dict[str, FloatArray]:
+        if self._state is None:
+            raise NotFittedError("the mixture process has no data; call fit() first")
+        if mixtures.parts.shape[1] != self._state["parts"].shape[1]:
+            raise InputError(
+                f"the mixture process learned from parts of {self._state['parts'].shape[1]} numbers, "
+                f"got {mixtures.parts.shape[1]}"
+            )
+        return self._state
+
+    def _kernels(
+        self, mixtures: Mixtures, state: dict[str, FloatArray], *, within: bool
+    ) -> tuple[FloatArray, list[FloatArray], list[FloatArray]]:
+        """Parameters of each code; covariances of g of the parts with the known parts, and among themselves."""
+        new = self._blocks((mixtures.parts - state["centre"]) / state["width"])
+        old = self._blocks((state["parts"] - state["centre"]) / state["width"])
+        far = [_distances(a, b) for a, b in zip(new, old, strict=True)]
+        near = [_distances(a, a) for a in new] if within else []
+        theta = state["theta"]
+        return theta, [_summed(own, far) for own in theta], [_summed(own, near) for own in theta] if within else []
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -222,6 +261,23 @@ def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     np.add.at(weight, (np.arange(n), first), share)
     np.add.at(weight, (np.arange(n), second), 1.0 - share)
     return parts, weight, (first != second).astype(float)
+
+
+def _summed(theta: FloatArray, distances: Sequence[FloatArray]) -> FloatArray:
+    """Covariance of g: sum_k A_k m(r_k / l_k)."""
+    made = [np.exp(theta[2 * k]) * _matern(r / np.exp(theta[2 * k + 1])) for k, r in enumerate(distances)]
+    return np.asarray(sum(made))
+
+
+def _combined(mixtures: Mixtures, values: FloatArray) -> FloatArray:
+    """Mean w v_a + (1 - w) v_b of values (u,) of the parts."""
+    return mixtures.share * values[mixtures.first] + (1.0 - mixtures.share) * values[mixtures.second]
+
+
+def _combined_twice(mixtures: Mixtures, products: FloatArray) -> FloatArray:
+    """w^2 M_aa + 2 w (1 - w) M_ab + (1 - w)^2 M_bb of a symmetric matrix (u, u) of the parts."""
+    w, a, b = mixtures.share, mixtures.first, mixtures.second
+    return w**2 * products[a, a] + 2.0 * w * (1.0 - w) * products[a, b] + (1.0 - w) ** 2 * products[b, b]
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
