@@ -55,6 +55,8 @@ class ElectrolyteFeatures:
         polymer_weight, salt_weight: of the encoders.
         columns: input columns of text whose values become 0/1 columns, such as a batch. A value that is
             unknown in training is 0 in all of them.
+        packed: encoders of the repeat unit whose numbers stand last and as they are, for networks that read
+            structures (:mod:`nanonet.chemistry.packed`).
 
     Raises:
         ConfigError: an unknown condition, or a weight that is not positive.
@@ -68,9 +70,10 @@ class ElectrolyteFeatures:
         polymer_weight: float = 1.0,
         salt_weight: float = 1.0,
         columns: Sequence[str] = (),
+        packed: Sequence[Encoder] = (),
     ) -> None:
         self.polymer: list[Encoder] = [Periodic()] if polymer is None else list(polymer)
-        self.salt, self.columns = list(salt), [str(name) for name in columns]
+        self.salt, self.columns, self.packed = list(salt), [str(name) for name in columns], list(packed)
         given = dict.fromkeys(CONDITIONS, 1.0) if conditions is None else conditions
         # In one order, whatever that of the mapping: columns must be where a regressor learned them.
         order = {name: place for place, name in enumerate(CONDITIONS)}
@@ -88,7 +91,8 @@ class ElectrolyteFeatures:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns that vary in training; none before :meth:`fit`."""
-        return () if self._state is None else tuple(str(name) for name in self._state["names"])
+        packed = [name for encoder in self.packed for name in encoder.names]
+        return () if self._state is None else (*(str(name) for name in self._state["names"]), *packed)
 
     def _blocks(self, inputs: Table) -> list[tuple[list[str], FloatArray, float]]:
         """Names, numbers and weight, block by block."""
@@ -136,7 +140,8 @@ class ElectrolyteFeatures:
             raise NotFittedError("features were used before they were fitted; call fit() first")
         blocks = [*self._blocks(inputs), *self._categories(inputs, state)]
         x = np.concatenate([block for _, block, _ in blocks], axis=1)[:, state["kept"]]
-        return (x - state["middle"]) / state["width"]
+        packed = [_each(encoder, inputs["polymer"].tolist()) for encoder in self.packed]
+        return np.concatenate([(x - state["middle"]) / state["width"], *packed], axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; encoders as descriptions."""
@@ -147,6 +152,7 @@ class ElectrolyteFeatures:
             "polymer_weight": self.polymer_weight,
             "salt_weight": self.salt_weight,
             "columns": self.columns,
+            "packed": [describe(encoder) for encoder in self.packed],
         }
 
     def save(self, folder: Path) -> None:
@@ -159,7 +165,7 @@ class ElectrolyteFeatures:
     def load(cls, folder: Path) -> Self:
         """Read names and ranges."""
         config = load_config(folder)
-        encoders = {what: [build(encoder) for encoder in config[what]] for what in ("polymer", "salt")}
+        encoders = {what: [build(encoder) for encoder in config[what]] for what in ("polymer", "salt", "packed")}
         features = cls(**{**config, **encoders})
         values = [f"values_{name}" for name in features.columns]
         features._state = load_arrays(folder / "range.npz", "names", "kept", "middle", "width", *values)

@@ -109,6 +109,8 @@ def _foreign(node: Any) -> set[str]:
             ours = (
                 ours or module in {"builtins", "keras.models", "keras.losses"} or module.startswith("keras.src.models")
             )
+            # Operations of Keras on arrays, of which a law of temperature needs one.
+            ours = ours or (module == "keras.src.ops.numpy" and name in _OPERATIONS)
             dangerous = name in {"Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer", "function"}
             if not ours or dangerous or "lambda" in name.lower() or (module == "builtins" and name not in _BUILTINS):
                 found.add(f"{module}.{name}")
@@ -120,6 +122,8 @@ def _foreign(node: Any) -> set[str]:
     return found
 
 
+#: Operations outside layers that a stored network may hold.
+_OPERATIONS = frozenset({"Divide"})
 #: Plain values that Keras marks as of the module "builtins".
 _BUILTINS = frozenset({"__tensor__", "__numpy__", "__ellipsis__", "__tuple__"})
 

@@ -1,0 +1,53 @@
+"""Transformer on SMILES (Keras)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from nanonet.networks.fit import Fit
+from nanonet.networks.readers import TokenReader
+from nanonet.regressors.network import LawNetwork
+
+
+class TransformerNetwork(LawNetwork):
+    """A small transformer over the letters in the last columns of x, beside the plain ones; a law at the end.
+
+    Args:
+        fit: how it is fitted.
+        length: letters, as of :class:`nanonet.chemistry.packed.Tokens`, which makes these columns.
+        letters: how many different ones there are.
+        width: numbers per letter.
+        blocks: of attention and a dense layer.
+        hidden, activation, law, dropout, most, n_members, seed: as for
+            :class:`nanonet.regressors.network.LawNetwork`.
+    """
+
+    memorises: ClassVar[float] = 0.5
+    extra: ClassVar[tuple[str, ...]] = ("length", "letters", "width", "blocks")
+
+    def __init__(
+        self,
+        fit: Fit,
+        length: int = 80,
+        letters: int = 57,
+        width: int = 32,
+        blocks: int = 2,
+        hidden: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        law: str = "arrhenius",
+        dropout: float = 0.0,
+        most: int | None = None,
+        n_members: int = 1,
+        seed: int | None = 0,
+    ) -> None:
+        super().__init__(fit, hidden, activation, law, dropout, most, n_members, seed)
+        self.length = int(length)
+        self.letters = int(letters)
+        self.width = int(width)
+        self.blocks = int(blocks)
+        self.reader()
+
+    def reader(self) -> TokenReader:
+        """What reads the text."""
+        return TokenReader(self.length, self.letters, "transformer", self.width, self.blocks)
