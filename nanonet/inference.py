@@ -13,7 +13,7 @@ from typing import Any
 
 from nanonet import paths
 from nanonet.checkpoint import MANIFEST, Checkpoint
-from nanonet.data.problem import Prediction
+from nanonet.data.problem import Prediction, questions
 from nanonet.data.table import Table
 from nanonet.errors import CheckpointError, DomainWarning, InputError
 
@@ -30,6 +30,20 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"Predictor({self.checkpoint.name!r}, {self.checkpoint.problem.name})"
+
+    def __getattr__(self, name: str) -> Any:
+        """What this problem can be asked beside its target, such as ``arrhenius`` for electrolytes."""
+        known = {} if name.startswith("_") or name == "checkpoint" else questions(self.checkpoint.problem)
+        if name not in known:
+            further = f"; this problem also answers {', '.join(known)}" if known else ""
+            raise AttributeError(f"{type(self).__name__} has no {name!r}{further}")
+
+        def ask(value: Any = None, /, **numbers: Any) -> Any:
+            inputs, single = self.checkpoint.problem.parse(value, numbers)
+            answers = known[name](self.checkpoint.surrogate.ensemble, inputs)
+            return answers[0] if single else answers
+
+        return ask
 
     def evaluate(self, inputs: Table) -> Prediction:
         """Predict a table of inputs: plain arrays, no warning."""

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from nanonet.chemistry.periodic import polymer_name
 from nanonet.data.csvfile import read_columns, require
 from nanonet.data.dataset import Dataset
 from nanonet.data.fetch import SPE, fetch
-from nanonet.data.problem import Prediction
+from nanonet.data.laws import arrhenius, vtf
+from nanonet.data.problem import Prediction, Question
 from nanonet.data.table import Table
 from nanonet.domain.electrolyte import Conductivity, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, InputError
@@ -65,6 +66,8 @@ class Electrolytes:
     """
 
     name = "spe"
+    #: What a loaded model answers beside the conductivity.
+    questions: ClassVar[Mapping[str, Question]] = {"arrhenius": arrhenius, "vtf": vtf}
 
     def __init__(self, path: str | None = None, n_clusters: int = 20, largest_molality: float | None = None) -> None:
         if path is not None and not str(path).strip():

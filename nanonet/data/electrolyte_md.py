@@ -7,7 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from nanonet.chemistry.periodic import polymer_name
 from nanonet.data.dataset import Dataset
 from nanonet.data.electrolyte import Electrolytes, numbers, read_table, rows_of, table_of
 from nanonet.data.fetch import HTPMD
+from nanonet.data.problem import Question
 from nanonet.data.table import Table
 from nanonet.domain.electrolyte import ZERO_CELSIUS, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, InputError
@@ -62,6 +63,8 @@ class SimulatedElectrolytes(Electrolytes):
     """
 
     name = "spe_md"
+    #: One temperature only, so nothing to ask about it.
+    questions: ClassVar[Mapping[str, Question]] = {}
 
     def __init__(
         self,

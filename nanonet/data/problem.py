@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -71,3 +71,16 @@ class Problem(Protocol):
 
     def get_config(self) -> dict[str, Any]:
         """Keyword arguments that make this problem."""
+
+
+#: From predictions of each member (inputs -> (m, n) or (m, n, length)) and inputs to one answer per record.
+Question = Callable[[Callable[[Table], FloatArray], Table], list[Any]]
+
+
+def questions(problem: Problem) -> Mapping[str, Question]:
+    """What a problem can answer beside its target, by name: its attribute ``questions``, if it has one.
+
+    A loaded model has a method for each of them.
+    """
+    found: Mapping[str, Question] = getattr(problem, "questions", {})
+    return found

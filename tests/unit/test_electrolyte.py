@@ -11,7 +11,9 @@ import pytest
 
 from nanonet.data.electrolyte import MOLAR_MASS, Electrolytes, chem_prop_folds, table_of
 from nanonet.data.electrolyte_md import SimulatedElectrolytes
+from nanonet.data.laws import arrhenius, vtf
 from nanonet.data.split import Given
+from nanonet.data.table import Table
 from nanonet.domain.electrolyte import Arrhenius, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, ElectrolyteError, InputError, SmilesError
 from nanonet.features.electrolyte import LAW, ElectrolyteFeatures
@@ -230,3 +232,21 @@ def test_laws_of_temperature() -> None:
 def test_pooled_error_counts_records() -> None:
     truth, found = np.zeros(4), np.array([1.0, 1.0, 1.0, 5.0])
     assert PooledAbsolute().statistic(truth, found) == 2.0
+
+
+def test_parameters_of_a_law_come_back() -> None:
+    true = [Arrhenius(40.0 + member, 2.0, vogel=150.0) for member in range(3)]
+    inputs = table_of([Electrolyte("*CCO*", LITHIUM, 1.0, 30.0)])
+
+    def curved(table: Table) -> np.ndarray:
+        return np.stack([law.log10_conductivity(table["temperature"]) for law in true])
+
+    found = vtf(curved, inputs)[0]
+    assert (found.activation, found.log10_prefactor, found.vogel) == pytest.approx((41.0, 2.0, 150.0))
+    assert found.activation_spread == pytest.approx(np.std([40.0, 41.0, 42.0]))
+    straight = Arrhenius(60.0, 4.0)
+    found = arrhenius(lambda table: straight.log10_conductivity(table["temperature"])[None], inputs)[0]
+    assert (found.activation, found.log10_prefactor, found.activation_spread) == pytest.approx((60.0, 4.0, 0.0))
+    assert vtf(lambda table: straight.log10_conductivity(table["temperature"])[None], inputs)[0].vogel == 0.0
+    with pytest.raises(InputError, match="VTF head"):
+        vtf(lambda table: np.zeros((1, table.n_rows)), inputs)
