@@ -64,6 +64,23 @@ def electrolytes(n: int, seed: int = 0) -> Table:
     )
 
 
+def blends(n: int, seed: int = 0) -> Table:
+    """Inputs of n made-up blends; each polymer occurs several times, also with itself."""
+    random = np.random.default_rng(seed)
+    own = {text: 0.2 + 0.02 * len(text) for text in POLYMERS}
+    first = [POLYMERS[row % len(POLYMERS)] for row in range(n)]
+    second = [POLYMERS[int(random.integers(len(POLYMERS)))] for _ in range(n)]
+    return Table(
+        {
+            "smiles1": first,
+            "smiles2": second,
+            "tc1": [own[text] for text in first],
+            "tc2": [own[text] for text in second],
+            "fraction": random.choice([1 / 6, 0.5, 5 / 6], n),
+        }
+    )
+
+
 def g_of(point: dict[str, float]) -> np.ndarray:
     """An empty core, a peak at contact that grows with eps_np_np, one behind it with eps_p_np."""
     r, diameter = standard_grid(), point["D"]

