@@ -190,7 +190,7 @@ def screen(
     reduce: Annotated[str | None, typer.Option("--reduce", help="What a curve is ranked by: max, min, mean.")] = None,
     top: Annotated[int, typer.Option("--top", help="How many to keep.")] = 1000,
     inside: Annotated[bool, typer.Option("--in-domain", help="Only inside the training region.")] = False,
-    chunk: Annotated[int, typer.Option("--chunk", help="How many to predict at a time.")] = 2048,
+    chunk: Annotated[int | None, typer.Option("--chunk", help="How many to predict at a time.")] = None,
 ) -> None:
     """Predict, score and rank a pool of candidates, and write the best.
 

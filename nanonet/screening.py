@@ -24,8 +24,9 @@ from nanonet.errors import ConfigError, InputError
 from nanonet.inference import Predictor
 from nanonet.regressors.bounded import Bounded
 
-#: Candidates that are predicted at a time.
-CHUNK = 2048
+#: Candidates that are predicted at a time: few, so that their features stay in a processor's cache; many, where
+#: the model works on the parts of mixtures and has no features of theirs.
+CHUNK, CHUNK_OF_PARTS = 2048, 16384
 #: What a curve is ranked by.
 REDUCE: dict[str, Callable[[FloatArray], FloatArray]] = {
     "max": lambda curves: curves.max(axis=1),
@@ -232,7 +233,7 @@ def screen(
     goal: Goal,
     *,
     top: int = 1000,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     inside: bool = False,
     progress: Progress | None = None,
 ) -> Screened:
@@ -248,7 +249,7 @@ def screen(
         pool: candidates.
         goal: what makes one good.
         top: how many to keep.
-        chunk: how many to predict at a time.
+        chunk: how many to predict at a time; ``None`` for as many as suit the model.
         inside: keep only candidates inside the training region.
         progress: called with the number done and the number of all after each chunk.
 
@@ -256,6 +257,8 @@ def screen(
         ConfigError: sizes below 1, a score of a distribution for a model without a band or for a curve.
         InputError: the pool lacks a column, or a candidate is not physical.
     """
+    if chunk is None:
+        chunk = CHUNK_OF_PARTS if predictor.checkpoint.surrogate.by_parts else CHUNK
     if top < 1 or chunk < 1:
         raise ConfigError(f"top and chunk must be at least 1, got {top!r} and {chunk!r}")
     checkpoint = predictor.checkpoint

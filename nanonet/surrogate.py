@@ -75,6 +75,11 @@ class Surrogate:
         """Targets, shape (n,) or (n, length), in their physical unit."""
         return self._decode(self._codes_of(inputs))
 
+    @property
+    def by_parts(self) -> bool:
+        """Whether a prediction needs each part of mixtures once (:mod:`nanonet.mixtures`), and no features of these."""
+        return isinstance(self.features, MixtureFeatures) and isinstance(self.regressor, MixtureRegressor)
+
     def _codes_of(self, inputs: Table) -> FloatArray:
         if isinstance(self.features, MixtureFeatures) and isinstance(self.regressor, MixtureRegressor):
             return self.regressor.predict_mixtures(self.features.mixtures(inputs))

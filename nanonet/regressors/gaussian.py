@@ -74,6 +74,12 @@ class GaussianProcess:
         x, processes = self._checked(x)
         return np.stack([process.mean(x) for process in processes], axis=1)
 
+    def largest_spread(self) -> float:
+        """Far from all data the deviation is that of the prior, see :class:`nanonet.regressors.bounded.Bounded`."""
+        if self._processes is None:
+            raise NotFittedError("the Gaussian process has no data; call fit() first")
+        return float(np.sqrt(np.mean([p.scale**2 * (p.amplitude + p.noise) for p in self._processes])))
+
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {"restarts": self.restarts, "ard": self.ard, "kernel": self.kernel, "seed": self.seed}
