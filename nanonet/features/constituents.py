@@ -21,7 +21,8 @@ class Constituents:
 
     Nothing is weighted or scaled: for models that know what a mixture is
     (:class:`nanonet.regressors.mixture.MixtureProcess`). A block of columns per encoder, for each
-    structure in the same order.
+    structure in the same order. The first structure is the one with the larger share, at equal shares
+    the one whose text comes first in the alphabet, whichever was named first.
 
     Args:
         encoders: structures -> numbers; their numbers stand side by side.
@@ -71,18 +72,21 @@ class Constituents:
         if not self._ready:
             raise NotFittedError("features of constituents were used before they were fitted; call fit() first")
         share = inputs[self.share]
-        if share.dtype.kind != "f" or not np.isfinite(share).all():
+        if share.dtype.kind != "f" or not ((share >= 0) & (share <= 1)).all():
             raise InputError(f"{self.share} must be finite numbers from 0 to 1, got {share.tolist()!r:.80}")
         found: dict[str, int] = {}
         first, second = (
             np.array([found.setdefault(text, len(found)) for text in inputs[column].tolist()], dtype=np.int64)
             for column in self.columns
         )
+        swap = (share < 0.5) | ((share == 0.5) & (inputs[self.columns[1]] < inputs[self.columns[0]]))
+        first, second = np.where(swap, second, first), np.where(swap, first, second)
+        share = np.where(swap, 1.0 - share, share)
         blocks = []
         for encoder, log in zip(self.encoders, self.log, strict=True):
             numbers = encoder.encode(list(found))
             blocks.append(np.sign(numbers) * np.log1p(np.abs(numbers)) if log else numbers)
-        return Mixtures(np.concatenate(blocks, axis=1), first, second, np.array(share))
+        return Mixtures(np.concatenate(blocks, axis=1), first, second, share)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; the encoders as descriptions."""

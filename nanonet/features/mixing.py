@@ -23,8 +23,9 @@ class Mixing:
     Without ``denoise`` t are the inputs ``values``, as recorded. Recorded values have noise, and those of
     single polymers are the target itself. With ``denoise``, t is what a Gaussian process on the
     structures predicts. It learns from the polymers of the training inputs, each once (mean where it has
-    several values), and for these it answers without their own value (leave-one-out): so no record
-    ever meets its own target, and inputs of records that are predicted are not used.
+    several values), and for these it answers without their own value (leave-one-out, with the mean and
+    the hyperparameters of all of them): so no record meets its own target, and inputs of records that
+    are predicted are not used.
 
     Args:
         denoise: see above.
