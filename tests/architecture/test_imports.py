@@ -46,7 +46,10 @@ ONLY_IN = {
     "cloudpickle": (),
 }
 #: What simulations may use of nanonet; they meet the learning in a data set on disk.
-OF_NANONET = ("domain", "data", "inference", "acquisition", "arrays", "units", "seeds", "paths", "errors", "__version__")
+OF_NANONET = (
+    *("domain", "data", "inference", "acquisition"),
+    *("arrays", "units", "seeds", "paths", "errors", "__version__"),
+)
 
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:

@@ -175,7 +175,7 @@ def test_a_typo_in_a_file_is_an_error(records: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "arguments", "message"),
     [
-        ("train", ["+experiment=nonet"], "Available options in 'experiment':\n\tnanonet"),
+        ("train", ["+experiment=nonet"], "Could not find 'experiment/nonet'\n\nAvailable options in 'experiment':\n"),
         ("train", ["+experiment=nanonet", "sede=1"], "Key 'sede' is not in struct"),
         ("train", ["+experiment=nanonet", "dataset.path=none.nc"], "error: no data set at none.nc; make one with"),
         ("evaluate", ["checkpoint=nonesuch"], "error: there is no checkpoint 'nonesuch'"),
