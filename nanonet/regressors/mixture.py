@@ -14,10 +14,12 @@ from nanonet.mixtures import Mixtures
 from nanonet.parts import load_arrays, load_config, save_arrays
 from nanonet.regressors.base import Groups, query_array, training_arrays
 
-_ARRAYS = ("parts", "alpha", "factor", "weight", "mixed", "theta", "mean", "scale", "centre", "width")
+#: What is stored; the factor of the covariance is larger than all of it, and is worked out again.
+_ARRAYS = ("parts", "codes", "weight", "mixed", "theta", "mean", "scale", "centre", "width")
 #: Ranges of the natural logarithm of amplitudes, lengths and noise in the maximisation.
 _BOUNDS = ((-6.0, 8.0), (-4.0, 6.0), (-8.0, 2.0))
-_STEPS = 40
+#: The likelihood is flat at its maximum; further digits of it change no prediction.
+_STEPS = {"maxiter": 40, "ftol": 1e-6}
 
 
 class MixtureProcess:
@@ -88,6 +90,7 @@ class MixtureProcess:
         self._state = {
             **{name: np.array(values) for name, values in columns.items()},
             "parts": parts,
+            "codes": codes,
             "weight": weight,
             "mixed": mixed,
             "mean": mean,
@@ -133,7 +136,7 @@ class MixtureProcess:
     ) -> FloatArray:
         """Logarithms of (A_1, l_1, ..., A_K, l_K, noise) that maximise the marginal likelihood."""
         try:
-            from scipy.linalg import cho_solve
+            from scipy.linalg.lapack import dpotri
             from scipy.optimize import minimize
             from scipy.sparse import csr_array
         except ImportError as error:
@@ -150,7 +153,9 @@ class MixtureProcess:
             except np.linalg.LinAlgError:
                 return 1e10, np.zeros_like(theta)
             value = 0.5 * y @ alpha + np.log(np.diag(factor)).sum()
-            inverse = cho_solve((factor, True), np.eye(len(y)))
+            # The lower triangle of K^-1 from that of its factor, a third of the work of solving.
+            lower, _ = dpotri(factor, lower=1)
+            inverse = np.tril(lower) + np.tril(lower, -1).T
             # d loss / d K = (K^-1 - alpha alpha^T) / 2, brought down to the parts.
             slope = 0.5 * (inverse - np.outer(alpha, alpha))
             on_parts = sparse.T @ (sparse.T @ slope).T
@@ -163,7 +168,7 @@ class MixtureProcess:
 
         start = [*([np.log(1.0 / len(blocks)), 0.5] * len(blocks)), np.log(0.1)]
         bounds = [*([_BOUNDS[0], _BOUNDS[1]] * len(blocks)), _BOUNDS[2]]
-        found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+        found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options=_STEPS)
         return np.asarray(found.x)
 
     def members(self, x: FloatArray) -> FloatArray:
@@ -241,13 +246,23 @@ class MixtureProcess:
         """Write data and hyperparameters."""
         if self._state is None:
             raise NotFittedError("the mixture process must be fitted before it is saved")
-        save_arrays(folder / "mixture.npz", **self._state)
+        save_arrays(folder / "mixture.npz", **{name: self._state[name] for name in _ARRAYS})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read data and hyperparameters."""
         made = cls(**load_config(folder))
-        made._state = load_arrays(folder / "mixture.npz", *_ARRAYS)
+        state = load_arrays(folder / "mixture.npz", *_ARRAYS)
+        blocks = [
+            _distances(block, block) for block in made._blocks((state["parts"] - state["centre"]) / state["width"])
+        ]
+        alphas, factors = [], []
+        for output, theta in enumerate(state["theta"]):
+            y = (state["codes"][:, output] - state["mean"][output]) / state["scale"][output]
+            factor = np.linalg.cholesky(made._covariance(blocks, state["weight"], state["mixed"], theta))
+            alphas.append(np.linalg.solve(factor.T, np.linalg.solve(factor, y)))
+            factors.append(factor)
+        made._state = {**state, "alpha": np.array(alphas), "factor": np.array(factors)}
         return made
 
 

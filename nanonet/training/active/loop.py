@@ -63,7 +63,7 @@ class Loop:
         goal: what a find is.
         known: records known from the beginning, or ``None``.
         initial: size of the first batch, drawn at random and not counted.
-        batch: size of the others.
+        batch: size of the others; may change while the loop goes on, as the strategy may.
         seed: of the first batch and of the draws.
         folder: of the state; ``None`` keeps it in memory only.
 
@@ -103,7 +103,7 @@ class Loop:
     # -- state ------------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, Any]:
-        return {"initial": self.initial, "batch": self.batch, "seed": self.seed}
+        return {"initial": self.initial, "seed": self.seed}
 
     def _read(self, file: Path) -> None:
         if not file.is_file():
