@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nanonet import __version__
@@ -82,21 +84,27 @@ def predict(
     form: Annotated[Format, typer.Option("--format", "-f", help="What is printed without --output.")] = Format.table,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Name or folder of a checkpoint.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail outside the region of the training data.")] = False,
+    named: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value of one record, for models of other problems.")
+    ] = None,
 ) -> None:
-    """Predict one composition given by options, or all rows of a CSV file.
+    """Predict one composition given by options, one record of any problem, or all rows of a CSV file.
 
     Example: nanonet predict --D 3 --N 40 --rho 0.0042 --eps-np-np 0.5 --eps-p-np 1.0
+
+    Example: nanonet predict --model blend_tc --input blends.csv --output predicted.csv
     """
+    from nanonet.data.csvfile import read_columns
     from nanonet.inference import load
 
     given = {"D": diameter, "N": length, "rho": rho, "phi": phi, "eps_np_np": eps_np_np, "eps_p_np": eps_p_np}
-    numbers = {name: value for name, value in given.items() if value is not None}
+    numbers = {name: value for name, value in given.items() if value is not None} | _assigned(named or [])
     if source is not None and numbers:
         raise InputError(f"give either --input or numbers, got both ({', '.join(numbers)})")
     if target is not None and target.suffix not in {".csv", ".json", ".png"}:
         raise InputError(f"--output must end in .csv, .json or .png, got {target.name!r}")
     predictor = load(model)
-    answer = predictor.arrays(None if source is None else _read(source), strict=strict, **numbers)
+    answer = predictor.arrays(None if source is None else read_columns(source), strict=strict, **numbers)
     if target is None:
         if form is Format.table:
             _print_table(answer)
@@ -227,33 +235,22 @@ def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, _: bars.update(task, completed=done)
 
 
-def _read(file: Path) -> dict[str, list[Any]]:
-    """Columns of a CSV file; numbers where they can be read as such.
+def _assigned(texts: list[str]) -> dict[str, float | str]:
+    """``name=value`` as a mapping; numbers where they can be read as such.
 
     Raises:
-        InputError: no such file, no rows, or a row of another length.
+        InputError: no ``=``, or a name given twice.
     """
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            rows = [row for row in csv.reader(opened) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} cannot be read as CSV ({error})") from error
-    if len(rows) < 2:
-        raise InputError(f"{file} must have a line of column names and at least one row")
-    names = [name.strip() for name in rows[0]]
-    if len(set(names)) != len(names):
-        raise InputError(f"{file} names a column twice: {', '.join(names)}")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(names):
-            raise InputError(f"{file}, line {number}: expected {len(names)} values, got {len(row)}")
-    return {name: [_number(row[index]) for row in rows[1:]] for index, name in enumerate(names)}
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text.strip()
+    made: dict[str, float | str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or name in made:
+            raise InputError(f"--set takes name=value, each name once, got {text!r}")
+        try:
+            made[name] = float(value)
+        except ValueError:
+            made[name] = value
+    return made
 
 
 def _records(answer: Prediction) -> list[dict[str, Any]]:
@@ -280,13 +277,21 @@ def _records(answer: Prediction) -> list[dict[str, Any]]:
     return made
 
 
+def _unknown(value: Any) -> bool:
+    """Whether an input was left out: NaN in a table, an empty cell or null in a file."""
+    return isinstance(value, float) and math.isnan(value)
+
+
 def _csv(answer: Prediction) -> str:
     records = _records(answer)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(
-        {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in record.items()}
+        {
+            name: "" if _unknown(value) else f"{value:.6g}" if isinstance(value, float) else value
+            for name, value in record.items()
+        }
         for record in records
     )
     return text.getvalue()
@@ -296,7 +301,7 @@ def _json(answer: Prediction) -> str:
     axis = {} if answer.axis is None else {answer.axis.name: list(answer.axis.values)}
     rows = [
         {
-            **inputs,
+            **{name: None if _unknown(value) else value for name, value in inputs.items()},
             **axis,
             answer.target: answer.targets[row].tolist(),
             **({} if answer.low is None else {f"{answer.target}_low": answer.low[row].tolist()}),
@@ -318,7 +323,7 @@ def _print_table(answer: Prediction) -> None:
     for name in shown:
         table.add_column(name, justify="right")
     for record in records:
-        table.add_row(*(f"{record[n]:.4g}" if isinstance(record[n], float) else str(record[n]) for n in shown))
+        table.add_row(*(f"{record[n]:.4g}" if isinstance(record[n], float) else escape(str(record[n])) for n in shown))
     Console().print(table)
 
 

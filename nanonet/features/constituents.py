@@ -86,7 +86,9 @@ class Constituents:
         for encoder, log in zip(self.encoders, self.log, strict=True):
             numbers = encoder.encode(list(found))
             blocks.append(np.sign(numbers) * np.log1p(np.abs(numbers)) if log else numbers)
-        return Mixtures(np.concatenate(blocks, axis=1), first, second, share)
+        # Seven digits are more than any of this means, and files of them are half as large.
+        parts = np.concatenate(blocks, axis=1).astype(np.float32).astype(float)
+        return Mixtures(parts, first, second, share)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; the encoders as descriptions."""
