@@ -128,19 +128,35 @@ class KFold(_Dealt):
 
     Args:
         folds: k, at least 2; with fewer groups than folds there is an error.
-        repeats: how often the groups are shuffled and dealt out anew.
+        repeats: how often the groups are dealt out anew.
         by, tested: what is kept together, and what may be tested.
+        equal: what the folds have equal numbers of. ``groups``: shuffled groups, so many in each.
+            ``records``: from the largest group to the smallest, each goes to the fold that has the fewest records
+            so far, as scikit-learn's ``GroupKFold`` does; groups of one size come in random order. Where one
+            group has a third of the records, a fold of equal numbers of groups would lose that third and more.
+
+    Raises:
+        ConfigError: too few folds or repeats, or an unknown ``equal``.
     """
 
-    def __init__(self, folds: int = 5, repeats: int = 1, by: str | None = None, tested: Where | None = None) -> None:
+    def __init__(
+        self,
+        folds: int = 5,
+        repeats: int = 1,
+        by: str | None = None,
+        tested: Where | None = None,
+        equal: str = "groups",
+    ) -> None:
         super().__init__(by, tested)
         if folds < 2 or repeats < 1:
             raise ConfigError(f"k-fold needs at least 2 folds and 1 repeat, got {folds!r} and {repeats!r}")
-        self.folds, self.repeats = int(folds), int(repeats)
+        if equal not in ("groups", "records"):
+            raise ConfigError(f"equal is 'groups' or 'records', got {equal!r}")
+        self.folds, self.repeats, self.equal = int(folds), int(repeats), equal
 
     def get_config(self) -> dict[str, Any]:
         """Keyword arguments that make this split."""
-        return {"folds": self.folds, "repeats": self.repeats, **super().get_config()}
+        return {"folds": self.folds, "repeats": self.repeats, **super().get_config(), "equal": self.equal}
 
     def split(self, dataset: Dataset, seed: int) -> list[Fold]:
         """``folds * repeats`` folds."""
@@ -148,9 +164,26 @@ class KFold(_Dealt):
         made = []
         for repeat in range(self.repeats):
             shuffled = generator(seed, "kfold", repeat).permutation(unique)
-            for number, test in enumerate(np.array_split(shuffled, self.folds)):
+            for number, test in enumerate(self._dealt(dataset, groups, shuffled)):
                 made.append(self._fold(f"repeat{repeat}-fold{number}", dataset, groups, test))
         return made
+
+    def _dealt(
+        self, dataset: Dataset, groups: NDArray[np.str_], shuffled: NDArray[np.str_]
+    ) -> Sequence[NDArray[np.str_]]:
+        """Names of the groups in the test part of each fold."""
+        if self.equal == "groups":
+            return np.array_split(shuffled, self.folds)
+        names, counts = np.unique(groups[self._testable(dataset)], return_counts=True)
+        size = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        dealt: list[list[str]] = [[] for _ in range(self.folds)]
+        filled = [0] * self.folds
+        # A stable sort: groups of one size stay in their random order.
+        for name in sorted(shuffled.tolist(), key=lambda group: -size[group]):
+            fold = filled.index(min(filled))
+            dealt[fold].append(name)
+            filled[fold] += size[name]
+        return [np.array(own, dtype=str) for own in dealt]
 
 
 class Disjoint(KFold):
@@ -163,7 +196,7 @@ class Disjoint(KFold):
 
     Args:
         labels: labels, or input columns of text.
-        folds, repeats, by, tested: as for :class:`KFold`.
+        folds, repeats, by, tested, equal: as for :class:`KFold`.
     """
 
     def __init__(
@@ -173,8 +206,9 @@ class Disjoint(KFold):
         repeats: int = 1,
         by: str | None = None,
         tested: Where | None = None,
+        equal: str = "groups",
     ) -> None:
-        super().__init__(folds, repeats, by, tested)
+        super().__init__(folds, repeats, by, tested, equal)
         self.labels = [str(name) for name in labels]
         if not self.labels:
             raise ConfigError("a disjoint split needs at least one label")

@@ -104,6 +104,33 @@ def test_kfold_holds_each_group_out_once() -> None:
     assert sorted(np.concatenate([fold.test for fold in KFold(3).split(_grouped(), 0)])) == list(range(20))
 
 
+def test_folds_of_equal_numbers_of_records() -> None:
+    sizes = [60, 20, 11, 10, 10, 9, 8, 7, 3, 2]
+    groups = np.repeat([f"g{number}" for number in range(len(sizes))], sizes)
+    dataset = replace(_grouped(n=sum(sizes)), groups=groups)
+    split = KFold(4, repeats=2, equal="records")
+    folds = split.split(dataset, 0)
+    # The largest alone, the rest as even as whole groups allow.
+    assert [sorted(len(fold.test) for fold in folds[start : start + 4]) for start in (0, 4)] == [[25, 27, 28, 60]] * 2
+    assert sorted(np.concatenate([fold.test for fold in folds[:4]])) == list(range(sum(sizes)))
+    assert all(not set(groups[fold.train]) & set(groups[fold.test]) for fold in folds)
+    tested = KFold(2, equal="records", tested=Where("kind", equal="single")).split(dataset, 0)
+    assert set(dataset.inputs["kind"][np.concatenate([fold.test for fold in tested])]) == {"single"}
+    with pytest.raises(ConfigError, match="'groups' or 'records'"):
+        KFold(4, equal="bytes")
+
+
+def test_equal_records_are_those_of_scikit_learn() -> None:
+    model_selection = pytest.importorskip("sklearn.model_selection", reason="needs scikit-learn")
+    random = np.random.default_rng(3)
+    # No two groups of one size, so that there is nothing to choose.
+    sizes = random.permutation(np.arange(1, 41))
+    groups = np.repeat([f"g{number}" for number in range(40)], sizes)
+    dataset = replace(_grouped(n=len(groups)), groups=groups)
+    theirs = [test.tolist() for _, test in model_selection.GroupKFold(5).split(groups, groups=groups)]
+    assert [fold.test.tolist() for fold in KFold(5, equal="records").split(dataset, 0)] == theirs
+
+
 def test_records_can_be_dealt_out_alone_or_by_a_label() -> None:
     dataset = _grouped(batch=["x"] * 5 + ["y"] * 5 + ["z"] * 10)
     alone = KFold(4, by="record").split(dataset, 0)
