@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from nanonet.arrays import FloatArray
-from nanonet.errors import ConfigError, InputError, MissingDependencyError, NotFittedError
-from nanonet.parts import load_config
-from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.errors import ConfigError, InputError
+from nanonet.regressors.base import Groups, training_arrays
 from nanonet.regressors.folds import inner_folds
-from nanonet.regressors.trees import Trees
+from nanonet.regressors.trees import Trees, TreesRegressor, ensemble
 
 
-class ForestClassifier:
+class ForestClassifier(TreesRegressor):
     """p = share of class 1, mean over decision trees of what their leaves hold (Breiman 2001).
 
     Codes are 0 or 1, each column a question of its own; the prediction is the probability of 1. Where
@@ -38,6 +36,7 @@ class ForestClassifier:
     """
 
     memorises: ClassVar[float] = 0.5
+    noun: ClassVar[str] = "the classifier"
     #: Codes are 0 or 1.
     binary: ClassVar[bool] = True
 
@@ -62,7 +61,6 @@ class ForestClassifier:
         self.max_features, self.folds, self.seed = max_features, int(folds), seed
         #: Number of trees and depth that were chosen.
         self.chosen: tuple[int, int | None] | None = None
-        self._trees: Trees | None = None
 
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Choose the settings where there is a choice, and grow the trees.
@@ -96,32 +94,19 @@ class ForestClassifier:
         return self.n_trees[best[1]], self.max_depth[best[0]]
 
     def _grow(self, x: FloatArray, codes: FloatArray, n_trees: int, depth: int | None) -> Trees:
-        try:
-            from sklearn.ensemble import RandomForestClassifier
-        except ImportError as error:
-            raise MissingDependencyError(
-                "growing a forest needs scikit-learn, which is not installed: pip install 'nanonet[train]'"
-            ) from error
-        grown = RandomForestClassifier(
-            n_estimators=n_trees,
-            max_depth=depth,
-            max_features="sqrt" if self.max_features is None else self.max_features,
-            random_state=self.seed,
-        ).fit(x, codes if codes.shape[1] > 1 else codes[:, 0])
+        grown = (
+            ensemble()
+            .RandomForestClassifier(
+                n_estimators=n_trees,
+                max_depth=depth,
+                max_features="sqrt" if self.max_features is None else self.max_features,
+                random_state=self.seed,
+            )
+            .fit(x, codes if codes.shape[1] > 1 else codes[:, 0])
+        )
         classes = [grown.classes_] if codes.shape[1] == 1 else grown.classes_
         made = [tree.tree_ for tree in grown.estimators_]
         return Trees.of(made, x.shape[1], [_share_of_ones(tree.value, classes) for tree in made])
-
-    def members(self, x: FloatArray) -> FloatArray:
-        """Share of class 1 in the leaf of each tree, shape (n_trees, n, d)."""
-        x = query_array(x, None if self._trees is None else self._trees.columns, "the classifier")
-        if self._trees is None:
-            raise NotFittedError("the classifier has no trees; call fit() first")
-        return self._trees.ask(x)
-
-    def predict(self, x: FloatArray) -> FloatArray:
-        """Probability of 1, shape (n, d)."""
-        return self.members(x).mean(axis=0)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -132,19 +117,6 @@ class ForestClassifier:
             "folds": self.folds,
             "seed": self.seed,
         }
-
-    def save(self, folder: Path) -> None:
-        """Write the trees as arrays."""
-        if self._trees is None:
-            raise NotFittedError("the classifier must be fitted before it is saved")
-        self._trees.save(folder / "forest.npz")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the trees."""
-        made = cls(**load_config(folder))
-        made._trees = Trees.load(folder / "forest.npz")
-        return made
 
 
 def _share_of_ones(value: FloatArray, classes: Sequence[Any]) -> FloatArray:

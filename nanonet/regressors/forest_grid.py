@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from nanonet.arrays import FloatArray
-from nanonet.errors import ConfigError, MissingDependencyError, NotFittedError
-from nanonet.parts import load_config
-from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.errors import ConfigError
+from nanonet.regressors.base import Groups, training_arrays
 from nanonet.regressors.folds import inner_folds
-from nanonet.regressors.trees import Trees
+from nanonet.regressors.trees import Trees, TreesRegressor, grow_regressor
 
 
-class ForestGrid:
+class ForestGrid(TreesRegressor):
     """A :class:`nanonet.regressors.forest.Forest` with the best of a grid of n_trees x max_depth.
 
     Every combination is judged by its mean square error on inner folds that keep groups together; the
@@ -61,23 +59,16 @@ class ForestGrid:
         #: What was chosen, and the mean square error of each combination (trees, depths).
         self.chosen: dict[str, int] = {}
         self.errors: FloatArray | None = None
-        self._trees: Trees | None = None
 
     def _grow(self, x: FloatArray, codes: FloatArray, number: int) -> Trees:
-        try:
-            from sklearn.ensemble import RandomForestRegressor
-        except ImportError as error:
-            raise MissingDependencyError(
-                "growing a forest needs scikit-learn, which is not installed: pip install 'nanonet[train]'"
-            ) from error
-        grown = RandomForestRegressor(
+        return grow_regressor(
+            x,
+            codes,
             n_estimators=number,
             max_features=self.max_features,
             min_samples_leaf=self.min_samples_leaf,
             random_state=self.seed,
-        ).fit(x, codes if codes.shape[1] > 1 else codes[:, 0])
-        made = [tree.tree_ for tree in grown.estimators_]
-        return Trees.of(made, x.shape[1], [tree.value[:, :, 0] for tree in made])
+        )
 
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Choose, then grow the forest on all training records."""
@@ -104,17 +95,6 @@ class ForestGrid:
         said = trees.ask(x).cumsum(axis=0) / scale
         return np.array([((said[number - 1] / number - codes) ** 2).sum() for number in self.n_trees])
 
-    def members(self, x: FloatArray) -> FloatArray:
-        """Prediction of each tree, shape (n_trees, n, d)."""
-        x = query_array(x, None if self._trees is None else self._trees.columns, "the forest")
-        if self._trees is None:
-            raise NotFittedError("the forest has no trees; call fit() first")
-        return self._trees.ask(x)
-
-    def predict(self, x: FloatArray) -> FloatArray:
-        """Mean over the trees, shape (n, d)."""
-        return self.members(x).mean(axis=0)
-
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {
@@ -125,16 +105,3 @@ class ForestGrid:
             "min_samples_leaf": self.min_samples_leaf,
             "seed": self.seed,
         }
-
-    def save(self, folder: Path) -> None:
-        """Write the trees as arrays."""
-        if self._trees is None:
-            raise NotFittedError("the forest must be fitted before it is saved")
-        self._trees.save(folder / "forest.npz")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the trees."""
-        made = cls(**load_config(folder))
-        made._trees = Trees.load(folder / "forest.npz")
-        return made

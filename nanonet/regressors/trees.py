@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray
-from nanonet.parts import load_arrays, save_arrays
+from nanonet.errors import MissingDependencyError, NotFittedError
+from nanonet.parts import load_arrays, load_config, save_arrays
+from nanonet.regressors.base import query_array
 
+FILE = "forest.npz"
 #: Arrays that hold the trees; row t of each belongs to tree t, padded with leaves.
 _ARRAYS = ("feature", "threshold", "left", "right", "value", "shape")
 
@@ -105,3 +108,58 @@ class Trees:
     def load(cls, file: Path) -> Self:
         """Read the arrays."""
         return cls(load_arrays(file, *_ARRAYS))
+
+
+class TreesRegressor:
+    """What all forests have in common once they are grown; ``fit`` and ``get_config`` are theirs."""
+
+    #: How errors call it.
+    noun: ClassVar[str] = "the forest"
+    _trees: Trees | None = None
+
+    def _grown(self) -> Trees:
+        if self._trees is None:
+            raise NotFittedError(f"{self.noun} has no trees; call fit() first")
+        return self._trees
+
+    def members(self, x: FloatArray) -> FloatArray:
+        """What each tree says, shape (n_trees, n, d)."""
+        x = query_array(x, None if self._trees is None else self._trees.columns, self.noun)
+        return self._grown().ask(x)
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Mean over the trees, shape (n, d)."""
+        return self.members(x).mean(axis=0)
+
+    def save(self, folder: Path) -> None:
+        """Write the trees as arrays."""
+        self._grown().save(folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the trees."""
+        made = cls(**load_config(folder))
+        made._trees = Trees.load(folder / FILE)
+        return made
+
+
+def ensemble() -> Any:
+    """scikit-learn's module of forests.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import sklearn.ensemble
+    except ImportError as error:
+        raise MissingDependencyError(
+            "growing a forest needs scikit-learn, which is not installed: pip install 'nanonet[train]'"
+        ) from error
+    return sklearn.ensemble
+
+
+def grow_regressor(x: FloatArray, codes: FloatArray, **settings: Any) -> Trees:
+    """Trees of scikit-learn's ``RandomForestRegressor`` with these settings."""
+    grown = ensemble().RandomForestRegressor(**settings).fit(x, codes if codes.shape[1] > 1 else codes[:, 0])
+    made = [tree.tree_ for tree in grown.estimators_]
+    return Trees.of(made, x.shape[1], [tree.value[:, :, 0] for tree in made])
