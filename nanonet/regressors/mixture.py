@@ -117,11 +117,14 @@ class MixtureProcess:
     def _covariance(
         self, blocks: Sequence[FloatArray], weight: Any, mixed: FloatArray, theta: FloatArray
     ) -> FloatArray:
-        kernel = sum(np.exp(theta[2 * k]) * _matern(r / np.exp(theta[2 * k + 1])) for k, r in enumerate(blocks))
+        return self._observed(_summed(theta, blocks), weight, mixed, theta)
+
+    def _observed(self, kernel: FloatArray, weight: Any, mixed: FloatArray, theta: FloatArray) -> FloatArray:
+        """Covariance of the records, from that of g of the parts."""
         # Twice from the left, so that weights may be sparse; the kernel is symmetric.
         covariance = weight @ (weight @ kernel).T + self.deviation**2 * np.outer(mixed, mixed)
         covariance[np.diag_indices_from(covariance)] += np.exp(theta[-1])
-        return covariance
+        return np.asarray(covariance)
 
     @staticmethod
     def _solve(covariance: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -148,23 +151,24 @@ class MixtureProcess:
         sparse = csr_array(weight)
 
         def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+            scaled = [r * (np.sqrt(3.0) / np.exp(theta[2 * k + 1])) for k, r in enumerate(blocks)]
+            decay = [np.exp(theta[2 * k]) * np.exp(-s) for k, s in enumerate(scaled)]
+            kernels = [e * (1.0 + s) for e, s in zip(decay, scaled, strict=True)]
             try:
-                factor, alpha = self._solve(self._covariance(blocks, sparse, mixed, theta), y)
+                factor, alpha = self._solve(self._observed(np.sum(kernels, axis=0), sparse, mixed, theta), y)
             except np.linalg.LinAlgError:
                 return 1e10, np.zeros_like(theta)
             value = 0.5 * y @ alpha + np.log(np.diag(factor)).sum()
-            # The lower triangle of K^-1 from that of its factor, a third of the work of solving.
-            lower, _ = dpotri(factor, lower=1)
-            inverse = np.tril(lower) + np.tril(lower, -1).T
-            # d loss / d K = (K^-1 - alpha alpha^T) / 2, brought down to the parts.
-            slope = 0.5 * (inverse - np.outer(alpha, alpha))
-            on_parts = sparse.T @ (sparse.T @ slope).T
-            gradient = []
-            for k, r in enumerate(blocks):
-                s = np.sqrt(3.0) * r / np.exp(theta[2 * k + 1])
-                decay = np.exp(theta[2 * k]) * np.exp(-s)
-                gradient += [float((on_parts * decay * (1.0 + s)).sum()), float((on_parts * decay * s**2).sum())]
-            return float(value), np.array([*gradient, np.exp(theta[-1]) * np.trace(slope)])
+            # K^-1 = H + H^T, H its lower triangle with half of the diagonal: a third of the work of solving.
+            half, _ = dpotri(factor, lower=1)
+            diagonal = np.diag_indices_from(half)
+            trace = half[diagonal].sum()
+            half[diagonal] *= 0.5
+            # d loss / d theta = sum_ij (K^-1 - alpha alpha^T)_ij (d K / d theta)_ij / 2, brought down to the parts.
+            on_parts, alpha_on_parts = sparse.T @ (sparse.T @ half.T).T, sparse.T @ alpha
+            by = [slope for own, e, s in zip(kernels, decay, scaled, strict=True) for slope in (own, e * s**2)]
+            gradient = [float(np.vdot(on_parts, own) - 0.5 * alpha_on_parts @ own @ alpha_on_parts) for own in by]
+            return float(value), np.array([*gradient, 0.5 * np.exp(theta[-1]) * (trace - alpha @ alpha)])
 
         start = [*([np.log(1.0 / len(blocks)), 0.5] * len(blocks)), np.log(0.1)]
         bounds = [*([_BOUNDS[0], _BOUNDS[1]] * len(blocks)), _BOUNDS[2]]
@@ -268,14 +272,12 @@ class MixtureProcess:
 
 def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Different parts (u, p), share of each in each row (n, u), and whether a row mixes two (n,), 0 or 1."""
-    n, width = len(x), (x.shape[1] - 1) // 2
-    share, both = x[:, 0], np.concatenate([x[:, 1 : 1 + width], x[:, 1 + width :]])
-    parts, inverse = np.unique(both, axis=0, return_inverse=True)
-    first, second = inverse.reshape(-1)[:n], inverse.reshape(-1)[n:]
-    weight = np.zeros((n, len(parts)))
-    np.add.at(weight, (np.arange(n), first), share)
-    np.add.at(weight, (np.arange(n), second), 1.0 - share)
-    return parts, weight, (first != second).astype(float)
+    found = Mixtures.of_rows(x)
+    row = np.arange(len(found))
+    weight = np.zeros((len(found), len(found.parts)))
+    np.add.at(weight, (row, found.first), found.share)
+    np.add.at(weight, (row, found.second), 1.0 - found.share)
+    return found.parts, weight, found.mixed
 
 
 def _summed(theta: FloatArray, distances: Sequence[FloatArray]) -> FloatArray:
