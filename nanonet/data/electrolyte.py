@@ -16,9 +16,10 @@ from nanonet.chemistry.clusters import clusters
 from nanonet.chemistry.periodic import polymer_name
 from nanonet.data.csvfile import read_columns, require
 from nanonet.data.dataset import Dataset
+from nanonet.data.electrolyte_figures import known_electrolytes
 from nanonet.data.fetch import SPE, fetch
 from nanonet.data.laws import arrhenius, vtf
-from nanonet.data.problem import Prediction, Question
+from nanonet.data.problem import Drawing, Prediction, Question
 from nanonet.data.table import Table
 from nanonet.domain.electrolyte import Conductivity, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, InputError
@@ -68,6 +69,8 @@ class Electrolytes:
     name = "spe"
     #: What a loaded model answers beside the conductivity.
     questions: ClassVar[Mapping[str, Question]] = {"arrhenius": arrhenius, "vtf": vtf}
+    #: What a run draws beside the general figures.
+    drawings: ClassVar[Mapping[str, Drawing]] = {"Arrhenius plot of known electrolytes": known_electrolytes}
 
     def __init__(self, path: str | None = None, n_clusters: int = 20, largest_molality: float | None = None) -> None:
         if path is not None and not str(path).strip():

@@ -16,7 +16,7 @@ from nanonet.chemistry.periodic import polymer_name
 from nanonet.data.dataset import Dataset
 from nanonet.data.electrolyte import Electrolytes, numbers, read_table, rows_of, table_of
 from nanonet.data.fetch import HTPMD
-from nanonet.data.problem import Question
+from nanonet.data.problem import Drawing, Question
 from nanonet.data.table import Table
 from nanonet.domain.electrolyte import ZERO_CELSIUS, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, InputError
@@ -63,8 +63,9 @@ class SimulatedElectrolytes(Electrolytes):
     """
 
     name = "spe_md"
-    #: One temperature only, so nothing to ask about it.
+    #: One temperature only, so nothing to ask about it and no curve to draw.
     questions: ClassVar[Mapping[str, Question]] = {}
+    drawings: ClassVar[Mapping[str, Drawing]] = {}
 
     def __init__(
         self,

@@ -84,3 +84,32 @@ def questions(problem: Problem) -> Mapping[str, Question]:
     """
     found: Mapping[str, Question] = getattr(problem, "questions", {})
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a model says about records that it has not learned from.
+
+    Args:
+        dataset: the records, n; with repeated splits one may occur several times.
+        predicted: of the shape of their targets.
+        low, high: ends of the band, or ``None``.
+    """
+
+    dataset: Dataset
+    predicted: FloatArray
+    low: FloatArray | None
+    high: FloatArray | None
+
+
+#: Draws on an empty ``matplotlib.figure.Figure``; false if the records do not have what it shows.
+Drawing = Callable[[Any, HeldOut], bool]
+
+
+def drawings(problem: Problem) -> Mapping[str, Drawing]:
+    """Figures of held-out records that only this problem has, by title: its attribute ``drawings``, if it has one.
+
+    A run draws them beside the general ones, into a file that is named after the title.
+    """
+    found: Mapping[str, Drawing] = getattr(problem, "drawings", {})
+    return found

@@ -80,7 +80,7 @@ def _smooth(values: FloatArray) -> FloatArray:
     return np.convolve(padded, np.ones(SMOOTHING) / SMOOTHING, mode="valid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coverage:
     """How a calibrated band does on groups that it was not calibrated on.
 
@@ -95,6 +95,9 @@ class Coverage:
     constant_inside: Estimate
     constant_width: float
     rank: float
+    #: Of each record with a prediction: share of its values in the band [%], mean half width of the band, and root
+    #: mean square error, the last two on the scale u; the band is that without the record's group.
+    records: tuple[FloatArray, FloatArray, FloatArray]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -151,4 +154,5 @@ def coverage(
         constant_inside=estimate(found["constant"][0], groups),
         constant_width=float(np.nanmean(found["constant"][1])),
         rank=spearman(spread, size),
+        records=(found["own"][0], found["own"][1] / 2.0, size),
     )

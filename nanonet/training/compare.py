@@ -20,6 +20,7 @@ from nanonet.statistics import NOT_DEFINED, Estimate
 from nanonet.training import figures as draw
 from nanonet.training.calibration import coverage
 from nanonet.training.crossval import Recipe, cross_validate, held_out
+from nanonet.training.held_out import held_out_figures
 from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, score, write_json
 from nanonet.training.run import build_data, build_judge
 
@@ -71,7 +72,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     reference = config.get("reference") or next(iter(models), None)
     if reference not in models:
         raise ConfigError(f"reference names {reference!r}; the models are {', '.join(models) or 'none'}")
-    _, dataset = build_data(config)
+    problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
     seed, folder = int(config["seed"]), Path(config["folder"])
     folds = split.split(dataset, seed)
@@ -122,6 +123,8 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     _write_table(report, table, config, dataset, len(folds), content["left_out"])
     if config["figures"]:
         draw.bars(report / "models.png", {name: column[primary] for name, column in columns.items()}, primary)
+        # Of the reference model; without bands, which a comparison does not calibrate on all records.
+        held_out_figures(report, problem, judged, predictions[reference], None, None, scale)
     log.info("tables and figures in %s", report)
     return report
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray
 from nanonet.band import Scale
@@ -18,22 +19,35 @@ from nanonet.networks.fit import History
 
 #: Panels in a figure of curves or images, as in the paper's Figure 7.
 PANELS = 12
+#: From so many records on, a parity plot shows how many there are in a place instead of each.
+CROWD = 500
+#: Parts of equal numbers of records, by the width of their band.
+PARTS = 8
 TRAIN, TEST, TRUE = "#4878a8", "#d1495b", "0.25"
 
 
 @contextmanager
-def _figure(file: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (4.2, 3.2)) -> Iterator[Any]:
-    """Axes (rows, columns), saved to ``file`` at the end; without a window, whatever the backend."""
+def blank(file: Path) -> Iterator[Any]:
+    """An empty figure; saved to ``file`` at the end if something was drawn. Without a window, whatever the backend."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependencyError(
             "figures need matplotlib, which is not installed: pip install 'nanonet[train]'"
         ) from error
-    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-    yield figure.subplots(rows, columns, squeeze=False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=130)
+    figure = Figure(layout="constrained")
+    yield figure
+    if figure.axes:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=130)
+
+
+@contextmanager
+def _figure(file: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (4.2, 3.2)) -> Iterator[Any]:
+    """Axes (rows, columns), saved to ``file`` at the end."""
+    with blank(file) as figure:
+        figure.set_size_inches(size[0] * columns, size[1] * rows)
+        yield figure.subplots(rows, columns, squeeze=False)
 
 
 #: The same, for the figures of other modules.
@@ -122,16 +136,80 @@ def _title(dataset: Dataset, row: int) -> str:
 def _parity(
     file: Path, dataset: Dataset, rows: Sequence[int], predicted: FloatArray, band: tuple[FloatArray, FloatArray] | None
 ) -> None:
-    """Predicted against true numbers."""
+    """Predicted against true numbers; of many records, how many lie in each place."""
     index = np.array(list(rows))
-    with _figure(file) as axes:
+    true, found = dataset.targets[index], predicted[index]
+    with _figure(file, size=(4.6, 4.0)) as axes:
         ax = axes[0, 0]
-        true, found = dataset.targets[index], predicted[index]
-        error = None if band is None else np.abs(np.stack([found - band[0][index], band[1][index] - found]))
-        ax.errorbar(true, found, yerr=error, fmt=".", color=TEST, ecolor="0.8")
-        ends = [float(true.min()), float(true.max())]
+        low, high = (float(end(np.concatenate([true, found]))) for end in (np.min, np.max))
+        room = 0.03 * (high - low) or 1.0
+        ends = (low - room, high + room)
+        if len(index) >= CROWD:
+            shown = ax.hexbin(true, found, gridsize=45, extent=(*ends, *ends), mincnt=1, bins="log", cmap="Blues")
+            ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
+        else:
+            error = None if band is None else np.abs(np.stack([found - band[0][index], band[1][index] - found]))
+            ax.errorbar(true, found, yerr=error, fmt=".", color=TEST, ecolor="0.8")
         ax.plot(ends, ends, color=TRUE, linewidth=0.8)
-        ax.set(xlabel=f"{dataset.target} [{dataset.unit}]", ylabel="predicted")
+        ax.set_title(f"{len(index):,} records, mean absolute error {np.abs(found - true).mean():.3g}", fontsize=9)
+        ax.set(xlabel=f"true {dataset.target} [{dataset.unit}]", ylabel="predicted", xlim=ends, ylim=ends)
+        ax.set_aspect("equal")
+
+
+def bands(file: Path, inside: FloatArray, half_width: FloatArray, error: FloatArray, level: float, unit: str) -> None:
+    """Whether bands hold what they promise, by their width.
+
+    Args:
+        file: to write.
+        inside: share of a record's values inside its band [%], of bands that were made without its group.
+        half_width: of the band.
+        error: of the record.
+        level: promised share.
+        unit: of the last two.
+    """
+    known = np.isfinite(inside + half_width + error)
+    inside, half_width, error = inside[known], half_width[known], error[known]
+    parts = [part for part in np.array_split(np.argsort(half_width, kind="stable"), PARTS) if len(part)]
+    middle = [half_width[part].mean() for part in parts]
+    with _figure(file, 1, 2) as axes:
+        left, right = axes[0]
+        left.plot(middle, [error[part].mean() for part in parts], "o-", color=TRAIN, label="mean error")
+        left.plot(
+            middle,
+            [np.quantile(error[part], level) for part in parts],
+            "s-",
+            color=TEST,
+            label=f"{100 * level:.0f} % of the errors are below",
+        )
+        left.plot([min(middle), max(middle)], [min(middle), max(middle)], color=TRUE, linewidth=0.8)
+        left.set(xlabel=f"half width of the band [{unit}]", ylabel=f"error [{unit}]", ylim=(0, None))
+        left.legend(frameon=False, fontsize=8)
+        right.bar(range(1, len(parts) + 1), [inside[part].mean() for part in parts], color=TRAIN)
+        right.axhline(100 * level, color=TEST, label=f"promised {100 * level:.0f} %")
+        right.set(xlabel="part of the records, by width of the band", ylabel="values inside [%]", ylim=(0, 108))
+        right.legend(frameon=False, fontsize=8, loc="lower right")
+
+
+def groups(file: Path, names: NDArray[np.str_], error: FloatArray, unit: str) -> None:
+    """Mean error of each group, against how many records it has, and how these errors are distributed.
+
+    Args:
+        file: to write.
+        names: group of each record.
+        error: of each record, not negative.
+        unit: of the error.
+    """
+    unique, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    mean = np.bincount(which, error) / counts
+    with _figure(file, 1, 2) as axes:
+        left, right = axes[0]
+        left.plot(counts, np.maximum(mean, 1e-3 * mean.max()), "o", color=TRAIN, markersize=4, alpha=0.6)
+        left.set(xlabel="records of the group", ylabel=f"mean absolute error [{unit}]", xscale="log", yscale="log")
+        right.hist(mean, bins=40, color=TRAIN)
+        right.axvline(np.median(mean), color=TEST, label=f"median {np.median(mean):.2g}")
+        right.axvline(mean.mean(), color=TRUE, label=f"mean {mean.mean():.2g}")
+        right.set(xlabel=f"mean absolute error of the group [{unit}]", ylabel=f"groups (of {len(unique)})")
+        right.legend(frameon=False, fontsize=8)
 
 
 def images(file: Path, true: FloatArray, reconstructed: FloatArray) -> None:

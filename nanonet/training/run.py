@@ -23,8 +23,10 @@ from nanonet.networks.fit import session
 from nanonet.parts import build
 from nanonet.surrogate import Surrogate
 from nanonet.training import figures as draw
+from nanonet.training.calibration import Coverage as Cover
 from nanonet.training.calibration import calibrate, coverage
 from nanonet.training.crossval import FoldResult, cross_validate, digest, held_out, run_fold
+from nanonet.training.held_out import held_out_figures
 from nanonet.training.record import error_noise, model_card, replica_noise, rows_of, score, write_json
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,18 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     made: dict[str, str] = {}
     if config["figures"]:
         made, content["r_squared"] = _figures(
-            folder / "figures", dataset, rows, found, model, final, results, around.histories, band, scale
+            folder / "figures",
+            problem,
+            dataset,
+            rows,
+            found,
+            model,
+            final,
+            results,
+            around.histories,
+            band,
+            cover,
+            scale,
         )
     write_json(folder / "metrics.json", content)
     learned = dataset.take(kept.train)
@@ -206,6 +219,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
 
 def _figures(
     folder: Path,
+    problem: Problem,
     dataset: Dataset,
     rows: Any,
     found: Mapping[str, FloatArray],
@@ -214,6 +228,7 @@ def _figures(
     results: list[FoldResult],
     histories: Mapping[str, Any],
     band: Band | None,
+    cover: Cover | None,
     scale: Scale,
 ) -> tuple[dict[str, str], dict[str, float]]:
     """All figures of a run: title -> file relative to the run's folder; and r^2 of the codes."""
@@ -238,12 +253,17 @@ def _figures(
             "test": (first.codes, first.codes_predicted),
         },
     )
-    predicted = np.full_like(dataset.targets, np.nan)
-    spread = np.full(len(dataset), np.nan)
-    predicted[rows], spread[rows] = found["predicted"], found["spread"]
-    ends = None if band is None else band.around(predicted, spread)
-    order = sorted(set(np.asarray(rows).tolist()))
-    draw.curves(file("Held-out records and their predictions", "predictions"), dataset, order, predicted, ends, scale)
+    if dataset.axis is not None:
+        predicted = np.full_like(dataset.targets, np.nan)
+        spread = np.full(len(dataset), np.nan)
+        predicted[rows], spread[rows] = found["predicted"], found["spread"]
+        ends = None if band is None else band.around(predicted, spread)
+        order = sorted(set(np.asarray(rows).tolist()))
+        shown = file("Held-out records and their predictions", "predictions")
+        draw.curves(shown, dataset, order, predicted, ends, scale)
+    around = None if band is None else band.around(found["predicted"], found["spread"])
+    own = held_out_figures(folder, problem, dataset.take(rows), found["predicted"], around, cover, scale)
+    made |= {title: f"{folder.name}/{name}" for title, name in own.items()}
     difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
     size = np.sqrt((difference.reshape(len(rows), -1) ** 2).mean(axis=1))
     unit = "decades" if scale.log else dataset.unit

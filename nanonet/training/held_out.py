@@ -1,0 +1,67 @@
+"""Figures of held-out records, for every problem: the general ones, and those that a problem brings along."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from nanonet.arrays import FloatArray
+from nanonet.band import Scale
+from nanonet.data.dataset import Dataset
+from nanonet.data.problem import HeldOut, Problem, drawings
+from nanonet.training import figures as draw
+from nanonet.training.calibration import Coverage
+
+#: Fewest groups whose errors are worth a figure of their own.
+LEAST_GROUPS = 10
+
+
+def held_out_figures(
+    folder: Path,
+    problem: Problem,
+    judged: Dataset,
+    predicted: FloatArray,
+    band: tuple[FloatArray, FloatArray] | None,
+    cover: Coverage | None,
+    scale: Scale,
+) -> dict[str, str]:
+    """Draw them into ``folder``; title -> name of the file.
+
+    What bands hold by their width, where they could be judged on 10 groups or more. For numbers: predicted against
+    true ones, and errors by group, likewise. And what the problem draws itself.
+
+    Args:
+        folder: made if it is not there.
+        problem: of the records.
+        judged: records that the models had not learned from; those without a prediction (NaN) are left out.
+        predicted: of the shape of their targets.
+        band: lower and upper ends, likewise.
+        cover: how the band does without the group it is judged on.
+        scale: on which errors are alike.
+    """
+    made: dict[str, str] = {}
+    unit = "decades" if scale.log else judged.unit
+    known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+    judged, predicted = judged.take(known), predicted[known]
+    ends = None if band is None else (band[0][known], band[1][known])
+    if not len(judged):
+        return made
+    if judged.targets.ndim == 1:
+        made["Held-out records and their predictions"] = "predictions.png"
+        draw.curves(folder / "predictions.png", judged, range(len(judged)), predicted, ends, scale)
+        if judged.n_groups >= LEAST_GROUPS:
+            made["Error of each group"] = "groups.png"
+            error = np.abs(scale.to(predicted) - scale.to(judged.targets))
+            draw.groups(folder / "groups.png", judged.groups, error, unit)
+    if cover is not None and judged.n_groups >= LEAST_GROUPS:
+        made["What bands hold, by their width"] = "bands.png"
+        draw.bands(folder / "bands.png", *cover.records, level=cover.level, unit=unit)
+    for title, drawing in drawings(problem).items():
+        low, high = (None, None) if ends is None else ends
+        name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + ".png"
+        with draw.blank(folder / name) as figure:
+            if drawing(figure, HeldOut(judged, predicted, low, high)):
+                made[title] = name
+    return made
