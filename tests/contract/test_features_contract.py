@@ -21,10 +21,11 @@ from tests.made_up import blends, compositions, electrolytes
 SUBJECTS = sorted((CONF / "features").glob("*.yaml"))
 Make = Callable[[], Features]
 NAMES = ("D", "N", "rho", "eps_np_np", "eps_p_np")
-#: First word of a file's name -> inputs of its problem, twelve rows.
+#: First words of a file's name, the longest that fit -> inputs of its problem, twelve rows.
 PROBLEMS = {
     "composition": Table.from_rows(compositions(12), NAMES),
     "electrolyte": electrolytes(12),
+    "electrolyte_md": Table({**dict(electrolytes(12)), "batch": ["early", "late", "late"] * 4}),
     "blend": blends(12),
     "constituents": blends(12),
 }
@@ -43,7 +44,7 @@ def subject(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def inputs(subject: Path) -> Table:
-    return PROBLEMS[subject.stem.split("_")[0]]
+    return PROBLEMS[max((name for name in PROBLEMS if f"{subject.stem}_".startswith(f"{name}_")), key=len)]
 
 
 @pytest.fixture(scope="module")
