@@ -27,9 +27,10 @@ class Average:
         folds: above 1: the weights are learned instead, as those of least square error (not
             negative, sum 1, the same for all codes) on inner folds that keep groups together.
         seed: of these folds.
+        balance: in learning the weights, records of a group of n weigh (n + 20)^-balance each, 0 to 1.
 
     Raises:
-        ConfigError: fewer than two, or weights that do not fit.
+        ConfigError: fewer than two, weights that do not fit, or a balance out of its range.
     """
 
     memorises: ClassVar[float] = 0.5
@@ -40,7 +41,10 @@ class Average:
         weights: Sequence[float] | None = None,
         folds: int = 0,
         seed: int | None = 0,
+        balance: float = 0.0,
     ) -> None:
+        if not 0 <= balance <= 1:
+            raise ConfigError(f"balance must lie in [0, 1], got {balance!r}")
         if len(of) < 2:
             raise ConfigError(f"an average needs at least 2 regressors, got {len(of)}")
         if weights is not None and (len(weights) != len(of) or min(weights) < 0 or not sum(weights) > 0):
@@ -49,7 +53,7 @@ class Average:
             raise ConfigError("give weights, or folds to learn them, not both")
         self.of = list(of)
         self.weights = None if weights is None else [float(value) for value in weights]
-        self.folds, self.seed = int(folds), seed
+        self.folds, self.seed, self.balance = int(folds), seed, float(balance)
         self._fitted: list[Regressor] | None = None
         self._share: FloatArray = np.array(self.weights or [1.0] * len(of))
         self._share = self._share / self._share.sum()
@@ -67,7 +71,7 @@ class Average:
                 out_of_fold(lambda r=one: build(describe(r)), x, codes, groups, self.folds, self.seed)  # type: ignore[misc]
                 for one in self.of
             ]
-            self._share = _least_squares(found, codes)
+            self._share = _least_squares(found, codes, _balanced(len(x), groups, self.balance))
         self._fitted = [build(describe(one)).fit(x, codes, groups) for one in self.of]
         return self
 
@@ -93,6 +97,7 @@ class Average:
             "weights": self.weights,
             "folds": self.folds,
             "seed": self.seed,
+            "balance": self.balance,
         }
 
     def save(self, folder: Path) -> None:
@@ -113,8 +118,19 @@ class Average:
         return made
 
 
-def _least_squares(found: list[FloatArray], codes: FloatArray) -> FloatArray:
-    """Weights w >= 0 with sum 1 that minimise |sum_k w_k y_k - y|^2, codes in units of their deviation."""
+def _balanced(n: int, groups: Groups, balance: float) -> FloatArray:
+    """Weight of each record, with mean 1."""
+    names = np.arange(n) if groups is None else np.asarray(groups)
+    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    weight = (counts[which] + 20.0) ** -balance
+    return np.asarray(weight / weight.mean())
+
+
+def _least_squares(found: list[FloatArray], codes: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weights w >= 0 with sum 1 that minimise |sum_k w_k y_k - y|^2, codes in units of their deviation.
+
+    ``weight`` is that of each record in the sum of squares.
+    """
     try:
         from scipy.optimize import nnls
     except ImportError as error:
@@ -123,7 +139,7 @@ def _least_squares(found: list[FloatArray], codes: FloatArray) -> FloatArray:
         ) from error
     scale = np.where(codes.std(axis=0) > 0, codes.std(axis=0), 1.0)
     # With weights of sum 1 the error is sum_k w_k (y_k - y); a heavy row keeps the sum there.
-    errors = np.stack([((one - codes) / scale).ravel() for one in found], axis=1)
+    errors = np.stack([(np.sqrt(weight)[:, None] * (one - codes) / scale).ravel() for one in found], axis=1)
     heavy = 1e3 * max(1.0, float(np.abs(errors).max())) * np.ones((1, len(found)))
     weights, _ = nnls(np.vstack([errors, heavy]), np.append(np.zeros(len(errors)), heavy[0, 0]))
     return weights / weights.sum() if weights.sum() > 0 else np.full(len(found), 1.0 / len(found))

@@ -18,6 +18,8 @@ _ARRAYS = ("vectors", "weight", "bias", "mean", "scale")
 BLOCK = 1024
 #: Memory for the kernel while fitting [MB].
 CACHE = 1000
+#: From so many columns on, the whole kernel is computed at once, by a product of matrices, where it fits into that.
+WIDE = 500
 
 
 class SupportVector:
@@ -65,9 +67,11 @@ class SupportVector:
         scale = np.where(scale > 0, scale, 1.0)
         weight = np.zeros((len(x), codes.shape[1]))
         bias = np.zeros(codes.shape[1])
+        at_once = x.shape[1] >= WIDE and 8e-6 * len(x) ** 2 <= CACHE
+        kernel, given = ("precomputed", _kernel(x, x, self.gamma)) if at_once else ("rbf", x)
         for code in range(codes.shape[1]):
-            machine = SVR(C=self.penalty, epsilon=self.margin, gamma=self.gamma, cache_size=CACHE)
-            machine.fit(x, (codes[:, code] - mean[code]) / scale[code], sample_weight=share / share.mean())
+            machine = SVR(C=self.penalty, epsilon=self.margin, gamma=self.gamma, cache_size=CACHE, kernel=kernel)
+            machine.fit(given, (codes[:, code] - mean[code]) / scale[code], sample_weight=share / share.mean())
             weight[machine.support_, code] = machine.dual_coef_[0]
             bias[code] = machine.intercept_[0]
         used = np.asarray(weight.any(axis=1))
@@ -91,13 +95,10 @@ class SupportVector:
         if state is None:
             raise NotFittedError("the support vector machine has no vectors; call fit() first")
         vectors = state["vectors"].astype(float)
-        square = (vectors**2).sum(axis=1)
         found = np.empty((len(x), len(state["bias"])))
         for start in range(0, len(x), BLOCK):
             rows = x[start : start + BLOCK]
-            distance = (rows**2).sum(axis=1)[:, None] - 2.0 * rows @ vectors.T + square
-            kernel = np.exp(-self.gamma * np.maximum(distance, 0.0))
-            found[start : start + BLOCK] = kernel @ state["weight"] + state["bias"]
+            found[start : start + BLOCK] = _kernel(rows, vectors, self.gamma) @ state["weight"] + state["bias"]
         return (found * state["scale"] + state["mean"])[None]
 
     def predict(self, x: FloatArray) -> FloatArray:
@@ -120,3 +121,14 @@ class SupportVector:
         made = cls(**load_config(folder))
         made._state = load_arrays(folder / "vectors.npz", *_ARRAYS)
         return made
+
+
+def _kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
+    """exp(-gamma |a_i - b_j|^2), shape (n, m); |a - b|^2 = |a|^2 - 2 a.b + |b|^2."""
+    made = a @ b.T
+    made *= -2.0
+    made += (a**2).sum(axis=1)[:, None]
+    made += (b**2).sum(axis=1)
+    np.maximum(made, 0.0, out=made)
+    made *= -gamma
+    return np.exp(made, out=made)

@@ -217,6 +217,10 @@ def test_support_vectors_find_a_smooth_function() -> None:
     model = SupportVector(penalty=10.0, margin=0.02, gamma=1.0).fit(x, y)
     between = x[:-1] + np.diff(x, axis=0) / 2
     assert np.abs(model.predict(between) - np.sin(between)).max() < 0.05
+    # Many columns: the kernel is computed at once, and nothing else changes.
+    wide = SupportVector(penalty=10.0, margin=0.02, gamma=1.0).fit(np.repeat(x, 500, axis=1) / np.sqrt(500), y)
+    same = wide.predict(np.repeat(between, 500, axis=1) / np.sqrt(500))
+    np.testing.assert_allclose(same, model.predict(between), atol=5e-3)
     with pytest.raises(ConfigError):
         SupportVector(gamma=0.0)
 

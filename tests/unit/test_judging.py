@@ -13,7 +13,7 @@ from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.table import Table
 from nanonet.data.where import Where
 from nanonet.domain.rdf import standard_grid
-from nanonet.errors import CheckpointError, ConfigError
+from nanonet.errors import CheckpointError, ConfigError, DataError
 from nanonet.metrics.base import Metric
 from nanonet.metrics.general import (
     AbsoluteError,
@@ -24,6 +24,7 @@ from nanonet.metrics.general import (
     RootMeanSquare,
     Subset,
 )
+from nanonet.metrics.monotone import Falling
 from nanonet.metrics.rdf import PeakFound, PeakHeight, PeakPosition, PhaseAgreement, StructureError
 from nanonet.statistics import estimate, group_means, paired_difference
 from nanonet.training.calibration import calibrate, coverage
@@ -292,3 +293,34 @@ def test_records_that_look_alike_are_kept_once() -> None:
     region = Coverage.of(inputs, np.array([[0.0], [0.0], [1.0], [1.0]]), np.array(list("aabb")))
     assert len(region.x) == 2
     assert region.to_json() == {"T": [0.0, 2.0]}
+
+
+def test_curves_that_fall_are_counted() -> None:
+    # Two polymers: a with two curves of which one falls, b with one curve that rises and one record alone.
+    inputs = Table(
+        {
+            "polymer": ["a"] * 5 + ["b"] * 3,
+            "molality": [1.0, 1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 3.0],
+            "temperature": [20.0, 60.0, 40.0, 20.0, 30.0, 50.0, 10.0, 20.0],
+        }
+    )
+    data = Dataset(inputs=inputs, targets=np.zeros(8), groups=np.array(list("aaaaabbb")), target="y", unit="1")
+    predicted = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0, 0.0])
+    metric = Falling("temperature")
+    assert isinstance(metric, Metric)
+    values = metric.values(data, predicted)
+    np.testing.assert_array_equal(values, [0, 0, 0, 100, 100, 0, 0, np.nan])
+    found = metric.estimate(data, predicted)
+    assert found.value == pytest.approx((40.0 + 0.0) / 2)
+    # Records of two folds are no curve together.
+    assert metric.estimate(data, predicted, np.array(list("xxxxyxxx"))).value == 0.0
+    # Two measurements at one temperature count as their mean.
+    twice = data.take([0, 1, 1])
+    assert metric.estimate(twice, np.array([1.0, 0.0, 3.0])).value == 0.0
+    assert metric.estimate(twice, np.array([1.0, 0.0, 1.0])).value == 100.0
+    # Nothing to say where the input has one value.
+    assert metric.estimate(data.take([0, 3]), predicted[[0, 3]]).text() == "not defined"
+    with pytest.raises(ConfigError, match="along"):
+        Falling("")
+    with pytest.raises(DataError, match="no input 'colour'"):
+        Falling("colour").values(data, predicted)

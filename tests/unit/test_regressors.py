@@ -149,6 +149,21 @@ def test_an_average_learns_whom_to_trust() -> None:
         Average([Mean()])
     with pytest.raises(ConfigError, match="weights must be 2 numbers"):
         Average([Mean(), Mean()], weights=[1.0])
+    with pytest.raises(ConfigError, match="balance"):
+        Average([Mean(), Mean()], folds=2, balance=2.0)
+
+
+def test_a_large_group_does_not_decide_whom_an_average_trusts() -> None:
+    # One group of 500 is constant; in ten of 10 a line is right.
+    random = np.random.default_rng(0)
+    x = random.normal(size=(600, 1))
+    codes = np.where(np.arange(600)[:, None] < 500, 0.0, 3.0 * x)
+    groups = np.array(["large"] * 500 + [f"small{row // 10}" for row in range(100)])
+    line = [
+        Average([Ridge(alpha=1e-6), Mean()], folds=3, balance=balance).fit(x, codes, groups).share[0]
+        for balance in (0.0, 1.0)
+    ]
+    assert line[1] > line[0] + 0.2
 
 
 def test_a_process_is_its_textbook_formula() -> None:
