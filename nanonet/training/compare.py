@@ -22,7 +22,7 @@ from nanonet.training.calibration import coverage
 from nanonet.training.crossval import Recipe, cross_validate, held_out
 from nanonet.training.held_out import held_out_figures
 from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, score, write_json
-from nanonet.training.run import build_data, build_judge
+from nanonet.training.run import build_data, build_judge, check_scale
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
         raise ConfigError(f"reference names {reference!r}; the models are {', '.join(models) or 'none'}")
     problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
+    check_scale(scale, dataset)
     seed, folder = int(config["seed"]), Path(config["folder"])
     folds = split.split(dataset, seed)
     columns: dict[str, dict[str, Estimate]] = {}

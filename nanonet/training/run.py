@@ -89,6 +89,19 @@ def build_judge(config: Mapping[str, Any]) -> tuple[Split, dict[str, Metric], Sc
     return split, metrics, scale, float(level)
 
 
+def check_scale(scale: Scale, dataset: Dataset) -> None:
+    """A logarithmic scale needs targets above its floor.
+
+    Raises:
+        ConfigError: there are none, such as where targets are logarithms already.
+    """
+    if scale.log and not (dataset.targets > scale.floor).any():
+        raise ConfigError(
+            f"calibration.scale.log is true, and no {dataset.target} lies above its floor {scale.floor:g} (the largest "
+            f"is {float(dataset.targets.max()):g} {dataset.unit}); set calibration.scale.log=false"
+        )
+
+
 def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     """Train, judge and save a surrogate; returns the run's folder.
 
@@ -110,6 +123,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
         raise ConfigError(f"publish names {target}, which exists and is not a checkpoint; name another folder")
     problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
+    check_scale(scale, dataset)
     seed, recipe = int(config["seed"]), {name: config[name] for name in RECIPE}
     folds = split.split(dataset, seed)
     if not config["refit"] and len(folds) > 1:

@@ -16,8 +16,10 @@ from nanonet.data.electrolyte import Electrolytes
 from nanonet.data.electrolyte_figures import KNOWN, known_electrolytes, longest_series
 from nanonet.data.problem import HeldOut
 from nanonet.data.table import Table
+from nanonet.errors import ConfigError
 from nanonet.training.calibration import coverage
 from nanonet.training.held_out import held_out_figures
+from nanonet.training.run import check_scale
 
 pytest.importorskip("matplotlib", reason="figures need matplotlib: pip install 'nanonet[train]'")
 PEO, LITFSI = "*CCO*", "O=S(=O)([N-]S(=O)(=O)C(F)(F)F)C(F)(F)F.[Li+]"
@@ -110,3 +112,11 @@ def test_the_longest_series_of_a_known_electrolyte() -> None:
     figure = Figure()
     assert not known_electrolytes(figure, HeldOut(other, predicted, None, None))
     assert not figure.axes
+
+
+def test_a_logarithm_of_logarithms_is_refused() -> None:
+    data, _, _ = _judged()
+    check_scale(Scale(log=True, floor=0.01), data)
+    check_scale(Scale(log=False), replace(data, targets=-1.0 - data.targets**2))
+    with pytest.raises(ConfigError, match=r"calibration\.scale\.log=false"):
+        check_scale(Scale(log=True, floor=0.01), replace(data, targets=-1.0 - data.targets**2))
