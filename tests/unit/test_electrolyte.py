@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nanonet.chemistry.packed import Graph
 from nanonet.data.electrolyte import MOLAR_MASS, Electrolytes, chem_prop_folds, table_of
 from nanonet.data.electrolyte_md import SimulatedElectrolytes
 from nanonet.data.laws import arrhenius, vtf
@@ -67,6 +68,10 @@ def test_one_electrolyte() -> None:
         ({"polymer": "CCO"}, SmilesError, "ends"),
         ({"polymer": "*CC(*)O*"}, SmilesError, "ends"),
         ({"polymer": "*CXO*"}, SmilesError, "cannot be read"),
+        ({"polymer": "*C[Xx]O*"}, SmilesError, "cannot be read"),
+        ({"polymer": ""}, SmilesError, "polymer"),
+        ({"temperature": 330.0 + 273.15}, ElectrolyteError, "273.15"),
+        ({"temperature": math.nan}, ElectrolyteError, "finite"),
         ({"salt": "[Li+"}, SmilesError, "salt"),
         ({"temperature": "warm"}, ElectrolyteError, "number"),
     ],
@@ -75,6 +80,19 @@ def test_what_is_no_electrolyte(change: dict[str, object], error: type, says: st
     good = {"polymer": "*CCO*", "salt": LITHIUM, "molality": 1.0, "temperature": 60.0}
     with pytest.raises(error, match=says):
         Electrolyte.from_mapping({**good, **change})
+
+
+def test_an_element_that_graphs_do_not_know() -> None:
+    with pytest.raises(SmilesError, match="element U; graphs know H, C"):
+        Graph().encode(["*C[U]O*"])
+
+
+def test_a_molar_mass_that_is_missing_is_stated() -> None:
+    given = {"polymer": "*CCO*", "temperature": 20.0}
+    for missing in (None, math.nan, ""):
+        table = table_of([Electrolyte.from_mapping({**given, "molar_mass": missing})])
+        assert (10.0 ** table["log10_molar_mass"][0], table["molar_mass_known"][0]) == (pytest.approx(MOLAR_MASS), 0.0)
+    assert table_of([Electrolyte.from_mapping({**given, "molar_mass": 5e4})])["molar_mass_known"].tolist() == [1.0]
 
 
 def test_an_error_in_a_table_names_the_row() -> None:
