@@ -45,7 +45,8 @@ class Dataset:
             of one polymer) never lie on both sides of a split.
         target, unit: name and unit of the target.
         labels: further groupings by name, each with one text per record: what else a split may keep
-            together (a polymer that occurs in many pairs) or hold out (a batch).
+            together (a polymer that occurs in many pairs) or hold out (a batch). One named ``replica``
+            says which records are of the same thing, see :meth:`replicas`.
         axis: what the last dimension of a curve runs along.
         noise: standard error of each target, same shape, or ``None``.
         names: one name per record, each its own; the row number if not given.
@@ -140,10 +141,11 @@ class Dataset:
     def replicas(self) -> dict[str, list[int]]:
         """Rows of each set of replicas: several records of the same thing.
 
-        The label ``replica`` names them; without it every record of a group is a replica of the others.
+        The label ``replica`` names them; without it there are none, for a group may hold what only
+        belongs together, such as the mixtures of one pair.
         """
         rows: dict[str, list[int]] = {}
-        for index, group in enumerate(self.labels.get("replica", self.groups).tolist()):
+        for index, group in enumerate(self.labels.get("replica", np.array([], dtype=str)).tolist()):
             rows.setdefault(group, []).append(index)
         return {group: found for group, found in rows.items() if len(found) > 1}
 

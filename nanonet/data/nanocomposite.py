@@ -98,6 +98,7 @@ class Nanocomposite:
             targets=records["g"].values[rows],
             noise=error if np.isfinite(error).all() else None,
             groups=np.array(groups, dtype=str),
+            labels={"replica": np.array(groups, dtype=str)},
             names=tuple(str(records["record"].values[row]) for row in rows),
             target="g",
             unit="1",

@@ -22,7 +22,7 @@ from nanonet.training.calibration import Coverage
 LEGEND = (
     "Mean over groups (r2, spearman and pooled_rmse: of all records, or mean over folds) with 95 % bootstrap intervals "
     "over groups, or folds. *floor*: the true target through the "
-    "representation alone. *replicas*: between repeated records of one group; *noise*: between a record and "
+    "representation alone. *replicas*: between records of the same thing; *noise*: between a record and "
     "itself with noise of its standard error."
 )
 
@@ -76,10 +76,10 @@ def score(
 
 
 def replica_noise(metrics: Mapping[str, Metric], dataset: Dataset) -> dict[str, Estimate]:
-    """Each metric between replicas of one group: what a perfect model would still show.
+    """Each metric between records of the same thing: what a perfect model would still show.
 
-    Every ordered pair of records of a group counts, one as the truth and one as the prediction.
-    Empty where no group has two records.
+    Every ordered pair of replicas counts, one as the truth and one as the prediction.
+    Empty where there are none.
     """
     pairs = [(a, b) for rows in dataset.replicas().values() for a in rows for b in rows if a != b]
     if not pairs:

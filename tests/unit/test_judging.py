@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,8 @@ def test_replica_noise_needs_replicas() -> None:
     truth = _rdfs(4)
     metrics = {"log_error": LogError()}
     assert replica_noise(metrics, truth) == {}
-    both = truth.take([0, 0, 1])
+    assert replica_noise(metrics, truth.take([0, 0, 1])) == {}
+    both = replace(truth, labels={"replica": truth.groups}).take([0, 0, 1])
     assert replica_noise(metrics, both)["log_error"].value == 0.0
     assert error_noise(metrics, truth)["log_error"].value > 0
 

@@ -53,7 +53,9 @@ def test_dataset_takes_rows_of_everything() -> None:
     assert part.targets.tolist() == [[8.0, 9.0], [2.0, 3.0]]
     assert part.inputs["D"].tolist() == [4.0, 1.0]
     assert len(set(_dataset().take([1, 1]).names)) == 2
-    assert _dataset().replicas() == {"g0": [0, 1], "g1": [2, 3], "g2": [4, 5]}
+    assert _dataset().replicas() == {}
+    replicas = replace(_dataset(), labels={"replica": np.array(list("aababc"))}).replicas()
+    assert replicas == {"a": [0, 1, 3], "b": [2, 4]}
     assert _dataset().digest() != _dataset().take(slice(None, None, -1)).digest()
 
 
