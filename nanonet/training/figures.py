@@ -190,6 +190,10 @@ def bands(file: Path, inside: FloatArray, half_width: FloatArray, error: FloatAr
         right.legend(frameon=False, fontsize=8, loc="lower right")
 
 
+#: Marks on an axis of counts.
+_COUNTS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+
+
 def groups(file: Path, names: NDArray[np.str_], error: FloatArray, unit: str) -> None:
     """Mean error of each group, against how many records it has, and how these errors are distributed.
 
@@ -205,6 +209,9 @@ def groups(file: Path, names: NDArray[np.str_], error: FloatArray, unit: str) ->
         left, right = axes[0]
         left.plot(counts, np.maximum(mean, 1e-3 * mean.max()), "o", color=TRAIN, markersize=4, alpha=0.6)
         left.set(xlabel="records of the group", ylabel=f"mean absolute error [{unit}]", xscale="log", yscale="log")
+        ticks = [tick for tick in _COUNTS if counts.min() <= tick <= counts.max()]
+        left.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        left.set_xticks([], minor=True)
         right.hist(mean, bins=40, color=TRAIN)
         right.axvline(np.median(mean), color=TEST, label=f"median {np.median(mean):.2g}")
         right.axvline(mean.mean(), color=TRUE, label=f"mean {mean.mean():.2g}")

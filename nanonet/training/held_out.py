@@ -16,6 +16,8 @@ from nanonet.training.calibration import Coverage
 
 #: Fewest groups whose errors are worth a figure of their own.
 LEAST_GROUPS = 10
+#: Bands whose widths differ by less than this share of them are one width, and nothing can be said by width.
+LEAST_VARIATION = 0.05
 
 
 def held_out_figures(
@@ -29,7 +31,7 @@ def held_out_figures(
 ) -> dict[str, str]:
     """Draw them into ``folder``; title -> name of the file.
 
-    What bands hold by their width, where they could be judged on 10 groups or more. For numbers: predicted against
+    What bands hold by their width, where they could be judged on 10 groups or more and have more than one width. For numbers: predicted against
     true ones, and errors by group, likewise. And what the problem draws itself.
 
     Args:
@@ -55,7 +57,7 @@ def held_out_figures(
             made["Error of each group"] = "groups.png"
             error = np.abs(scale.to(predicted) - scale.to(judged.targets))
             draw.groups(folder / "groups.png", judged.groups, error, unit)
-    if cover is not None and judged.n_groups >= LEAST_GROUPS:
+    if cover is not None and judged.n_groups >= LEAST_GROUPS and _varies(cover.records[1]):
         made["What bands hold, by their width"] = "bands.png"
         draw.bands(folder / "bands.png", *cover.records, level=cover.level, unit=unit)
     for title, drawing in drawings(problem).items():
@@ -65,3 +67,8 @@ def held_out_figures(
             if drawing(figure, HeldOut(judged, predicted, low, high)):
                 made[title] = name
     return made
+
+
+def _varies(width: FloatArray) -> bool:
+    known = width[np.isfinite(width)]
+    return bool(known.size and np.ptp(known) > LEAST_VARIATION * known.mean())
