@@ -31,8 +31,9 @@ def held_out_figures(
 ) -> dict[str, str]:
     """Draw them into ``folder``; title -> name of the file.
 
-    What bands hold by their width, where they could be judged on 10 groups or more and have more than one width. For numbers: predicted against
-    true ones, and errors by group, likewise. And what the problem draws itself.
+    What bands hold by their width, where they could be judged on 10 groups or more and have more than one
+    width. For numbers: predicted against true ones, and errors by group, likewise. And what the problem
+    draws itself.
 
     Args:
         folder: made if it is not there.

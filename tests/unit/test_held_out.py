@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +71,15 @@ def test_general_figures_and_those_of_the_problem(tmp_path: Path) -> None:
     made = held_out_figures(tmp_path, problem, data, predicted, band, cover, Scale())
     expected = {"predictions.png", "groups.png", "bands.png", "what_it_draws_1.png"}
     assert set(made.values()) == expected == {file.name for file in tmp_path.iterdir()}
+
+
+def test_bands_of_one_width_are_not_drawn_by_width(tmp_path: Path) -> None:
+    data, predicted, spread = _judged()
+    cover = coverage(predicted, data.targets, np.ones_like(spread), data.groups, Scale())
+    assert cover is not None
+    even = replace(cover, records=(cover.records[0], np.full(len(data), 0.3), cover.records[2]))
+    made = held_out_figures(tmp_path, _problem(), data, predicted, None, even, Scale())
+    assert "bands.png" not in made.values()
 
 
 def test_records_without_an_answer_are_not_drawn(tmp_path: Path) -> None:
