@@ -49,14 +49,16 @@ def evaluate(config: dict[str, Any]) -> Path:
     task = dict(config["comparison"])
     settings = {**config, "name": task.pop("name"), "reference": task.pop("reference", None)}
     vary, models, spaces = (task.pop(key, None) for key in ("vary", "models", "atlas"))
-    if task or sum(own is not None for own in (vary, models, spaces)) != 1:
+    if task or (spaces is None) == (vary is None and models is None):
         raise ConfigError(
-            "a comparison has the keys name, reference and one of models, vary and atlas, "
+            "a comparison has the keys name, reference and models, vary (of the model, or of all models) or atlas, "
             f"got {', '.join(config['comparison'])}"
         )
     if spaces is not None:
         return atlas(settings, spaces)
-    return compare(settings, models) if models is not None else study(settings, config["model"], vary)
+    if vary is None:
+        return compare(settings, models)
+    return study(settings, {"model": config["model"]} if models is None else models, vary)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="evaluate")

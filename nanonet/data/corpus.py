@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from nanonet.chemistry.smiles import MARKS, canonical
 from nanonet.data.fetch import BLEND_TC, HTPMD, POLYINFO, POLYMERS, SPE, PublicFile, fetch
 from nanonet.errors import DataError, SmilesError
+from nanonet.seeds import generator
 
 #: Files and their columns with repeat units; no label of any of them is read.
 SOURCES: tuple[tuple[PublicFile, tuple[str, ...]], ...] = (
@@ -19,6 +20,8 @@ SOURCES: tuple[tuple[PublicFile, tuple[str, ...]], ...] = (
     (POLYINFO, ("smiles",)),
     (POLYMERS, ("SMILES",)),
 )
+#: Those of them without any measurement.
+UNLABELLED = SOURCES[3:]
 
 
 def structures() -> tuple[list[str], dict[str, int]]:
@@ -45,6 +48,24 @@ def structures() -> tuple[list[str], dict[str, int]]:
                 found[canonical(text, ends=0)] = None
         counts[file.path] = len(found) - before
     return list(found), counts | {"left out": left_out}
+
+
+def sample(most: int, seed: int = 0) -> list[str]:
+    """Canonical SMILES of ``most`` repeat units with two ends of the unlabelled files, drawn at random; sorted.
+
+    Raises:
+        DataError: a file cannot be had or lacks a column.
+    """
+    texts = sorted({text for file, columns in UNLABELLED for text in _texts(file, columns)})
+    found: set[str] = set()
+    for number in generator(seed, "corpus").permutation(len(texts)):
+        if len(found) == most:
+            break
+        try:
+            found.add(canonical(texts[number]))
+        except SmilesError:
+            continue
+    return sorted(found)
 
 
 def _texts(file: PublicFile, columns: tuple[str, ...]) -> Iterator[str]:

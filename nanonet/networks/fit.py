@@ -130,16 +130,24 @@ class Fit:
         Args:
             model: built, not compiled.
             x: inputs, samples along the first axis.
-            y: outputs, likewise.
+            y: outputs, likewise; NaN where one is not known, which then does not count.
             name: for the progress bar and the session's histories.
+
+        Raises:
+            ConfigError: unknown outputs with another loss than the mean square.
         """
         keras = load_keras()
         inputs, outputs = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
         # Without compilation the other backends would run operation by operation.
+        loss: Any = self.loss
+        if np.isnan(outputs).any():
+            if self.loss != "mean_squared_error":
+                raise ConfigError(f"outputs that are not known need loss mean_squared_error, got {self.loss!r}")
+            loss = _square_of_known
         uncompiled = not self.compiled and keras.backend.backend() == "tensorflow"
         jit: bool | str = False if uncompiled else "auto"
         # A model freshly built, so its optimizer has no state yet.
-        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=self.loss, jit_compile=jit)
+        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss, jit_compile=jit)
         around = _SESSION.get() or Session()
         state = None
         if around.folder is not None:
@@ -203,6 +211,12 @@ class Fit:
         if around.tensorboard and state and keras.backend.backend() == "tensorflow":
             callbacks.append(keras.callbacks.TensorBoard(state.folder / "tensorboard", write_graph=False))
         return callbacks
+
+
+def _square_of_known(true: Any, found: Any) -> Any:
+    """Mean over the outputs of the squared error, 0 for those that are not known (NaN)."""
+    ops = load_keras().ops
+    return ops.mean(ops.square(found - ops.where(ops.isnan(true), found, true)), axis=-1)
 
 
 class _State:

@@ -23,6 +23,8 @@ MIDDLE = 3.0
 HIGHEST_VOGEL = 0.2
 #: Heads of attention.
 HEADS = 4
+#: How the names of the layers begin that read a structure, and so can be learned beforehand.
+STRUCTURE = "structure_"
 
 
 def build_reader(
@@ -131,13 +133,16 @@ class GraphReader:
         # Fixed tables: which atom a neighbour is, and whether there is an atom.
         choose = _table(keras, np.vstack([np.zeros(atoms), np.eye(atoms)]))(partner)
         there = _table(keras, np.array([[0.0], *[[1.0]] * self.classes]))(kind)
-        edge = layers.Embedding(self.bonds + 1, self.width)(bond)
-        state = layers.Multiply()([layers.Embedding(self.classes + 1, self.width)(kind), there])
-        for _ in range(self.rounds):
-            message = layers.Dot(axes=(2, 1))([choose, layers.Dense(self.width)(state)])
+        edge = layers.Embedding(self.bonds + 1, self.width, name=f"{STRUCTURE}bonds")(bond)
+        first = layers.Embedding(self.classes + 1, self.width, name=f"{STRUCTURE}atoms")(kind)
+        state = layers.Multiply()([first, there])
+        for number in range(self.rounds):
+            sent = layers.Dense(self.width, name=f"{STRUCTURE}message{number}")(state)
+            kept = layers.Dense(self.width, name=f"{STRUCTURE}update{number}")(state)
+            message = layers.Dot(axes=(2, 1))([choose, sent])
             message = layers.Multiply()([message, edge])
             message = layers.AveragePooling1D(self.neighbours)(message)
-            update = layers.Activation("relu")(layers.Add()([layers.Dense(self.width)(state), message]))
+            update = layers.Activation("relu")(layers.Add()([kept, message]))
             state = layers.Multiply()([layers.Add()([state, update]), there])
         total = layers.Flatten()(layers.Dot(axes=(1, 1))([there, state]))
         return layers.Multiply()([total, cut(0, 1)])
@@ -165,22 +170,26 @@ class TokenReader:
     def build(self, keras: Any, packed: Any) -> Any:
         """What was read, (width,) or (2 width,)."""
         layers = keras.layers
-        state = layers.Embedding(self.letters + 2, self.width)(packed)
+        state = layers.Embedding(self.letters + 2, self.width, name=f"{STRUCTURE}letters")(packed)
         if self.kind == "recurrent":
             # What is behind the end of a text is a letter of its own, which the network learns to pass over.
-            return layers.Bidirectional(layers.GRU(self.width))(state)
+            return layers.Bidirectional(layers.GRU(self.width), name=f"{STRUCTURE}units")(state)
         there = _table(keras, np.array([[0.0], *[[1.0]] * (self.letters + 1)]))(packed)
         places = layers.Rescaling(0.0)(packed)
         places = layers.Add()([places, _counter(keras, self.columns)(places)])
-        state = layers.Add()([state, layers.Embedding(self.columns, self.width)(places)])
+        placed = layers.Embedding(self.columns, self.width, name=f"{STRUCTURE}places")(places)
+        state = layers.Add()([state, placed])
         state = layers.Multiply()([state, there])
-        for _ in range(self.blocks):
-            seen = layers.MultiHeadAttention(HEADS, max(1, self.width // HEADS))(state, state)
-            state = layers.LayerNormalization()(layers.Add()([state, seen]))
-            wide = layers.Dense(2 * self.width, activation="relu")(state)
-            state = layers.LayerNormalization()(layers.Add()([state, layers.Dense(self.width)(wide)]))
+        for block in range(self.blocks):
+            own = f"{STRUCTURE}block{block}_"
+            size = max(1, self.width // HEADS)
+            seen = layers.MultiHeadAttention(HEADS, size, name=f"{own}attention")(state, state)
+            state = layers.LayerNormalization(name=f"{own}scale")(layers.Add()([state, seen]))
+            wide = layers.Dense(2 * self.width, activation="relu", name=f"{own}wide")(state)
+            narrow = layers.Dense(self.width, name=f"{own}narrow")(wide)
+            state = layers.LayerNormalization(name=f"{own}rescale")(layers.Add()([state, narrow]))
         total = layers.Flatten()(layers.Dot(axes=(1, 1))([there, state]))
-        return layers.LayerNormalization()(total)
+        return layers.LayerNormalization(name=f"{STRUCTURE}end")(total)
 
 
 def _table(keras: Any, rows: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from nanonet.networks.fit import Fit
 from nanonet.networks.readers import GraphReader
 from nanonet.regressors.network import LawNetwork
+from nanonet.regressors.pretraining import Pretraining
 
 
 class GraphNetwork(LawNetwork):
@@ -19,7 +20,7 @@ class GraphNetwork(LawNetwork):
         classes, bonds: numbers of classes of atoms and of kinds of bonds there.
         width: numbers per atom.
         rounds: of messages.
-        hidden, activation, law, dropout, most, n_members, seed: as for
+        hidden, activation, law, dropout, most, n_members, seed, pretraining: as for
             :class:`nanonet.regressors.network.LawNetwork`.
     """
 
@@ -42,8 +43,9 @@ class GraphNetwork(LawNetwork):
         most: int | None = None,
         n_members: int = 1,
         seed: int | None = 0,
+        pretraining: Pretraining | None = None,
     ) -> None:
-        super().__init__(fit, hidden, activation, law, dropout, most, n_members, seed)
+        super().__init__(fit, hidden, activation, law, dropout, most, n_members, seed, pretraining)
         self.atoms = int(atoms)
         self.neighbours = int(neighbours)
         self.classes = int(classes)

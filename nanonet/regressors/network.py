@@ -17,6 +17,7 @@ from nanonet.networks.readers import LAWS, build_reader
 from nanonet.networks.runtime import OnnxNetwork
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
 from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.regressors.pretraining import Pretraining, lend
 from nanonet.seeds import generator
 
 
@@ -37,6 +38,8 @@ class LawNetwork:
             group of thousands from ruling, and is faster.
         n_members: networks with other weights to begin with, and other draws.
         seed: of weights, draws and the order of the batches.
+        pretraining: what the reader of structures learns first (:class:`nanonet.regressors.pretraining.Pretraining`);
+            then all weights learn from the records.
 
     Raises:
         ConfigError: a number is out of its range, or an unknown law.
@@ -56,6 +59,7 @@ class LawNetwork:
         most: int | None = None,
         n_members: int = 1,
         seed: int | None = 0,
+        pretraining: Pretraining | None = None,
     ) -> None:
         if not hidden or min(hidden) < 1 or n_members < 1 or not 0 <= dropout < 1 or law not in LAWS:
             raise ConfigError(
@@ -66,7 +70,7 @@ class LawNetwork:
             raise ConfigError(f"most must be at least 1 record of a group, got {most!r}")
         self.hidden, self.activation, self.law = [int(size) for size in hidden], str(activation), law
         self.dropout, self.most, self.n_members, self.seed = float(dropout), most, int(n_members), seed
-        self.fitting = fit
+        self.fitting, self.pretraining = fit, pretraining
         self.histories: list[History] = []
         self._models: list[Any] | None = None
         self._networks: list[Callable[[NDArray], FloatArray]] | None = None
@@ -96,6 +100,10 @@ class LawNetwork:
             model = build_reader(
                 x.shape[1], codes.shape[1], self.reader(), self.hidden, self.activation, self.law, self.dropout
             )
+            if self.pretraining is not None:
+                lend(self.pretraining.weights(self.reader(), self.seed), model)
+                # The order of the batches must not depend on what went before.
+                seed_everything(None if self.seed is None else self.seed + number)
             name = f"{type(self).__name__.lower()}-{number}"
             self.histories.append(self.fitting.run(model, x[rows], scaled[rows], name=name))
             models.append(model)
@@ -132,7 +140,8 @@ class LawNetwork:
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor; the fit as a description."""
         names = ("hidden", "activation", "law", "dropout", "most", "n_members", "seed", *self.extra)
-        return {"fit": describe(self.fitting), **{name: getattr(self, name) for name in names}}
+        before = None if self.pretraining is None else describe(self.pretraining)
+        return {"fit": describe(self.fitting), **{name: getattr(self, name) for name in names}, "pretraining": before}
 
     def save(self, folder: Path) -> None:
         """Write the networks (``.keras`` and ONNX) and the scales."""
@@ -151,7 +160,9 @@ class LawNetwork:
     def load(cls, folder: Path) -> Self:
         """Read it; the networks run as ONNX graphs, without Keras."""
         config = load_config(folder)
-        made = cls(**{**config, "fit": build(config["fit"])})
+        before = config.get("pretraining")
+        built = {"fit": build(config["fit"]), "pretraining": None if before is None else build(before)}
+        made = cls(**{**config, **built})
         made._state = load_arrays(folder / "scales.npz", "mean", "scale", "columns")
         made._networks = [OnnxNetwork.read(folder / f"network{number}.onnx") for number in range(made.n_members)]
         return made

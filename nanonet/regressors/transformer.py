@@ -8,6 +8,7 @@ from typing import ClassVar
 from nanonet.networks.fit import Fit
 from nanonet.networks.readers import TokenReader
 from nanonet.regressors.network import LawNetwork
+from nanonet.regressors.pretraining import Pretraining
 
 
 class TransformerNetwork(LawNetwork):
@@ -19,7 +20,7 @@ class TransformerNetwork(LawNetwork):
         letters: how many different ones there are.
         width: numbers per letter.
         blocks: of attention and a dense layer.
-        hidden, activation, law, dropout, most, n_members, seed: as for
+        hidden, activation, law, dropout, most, n_members, seed, pretraining: as for
             :class:`nanonet.regressors.network.LawNetwork`.
     """
 
@@ -40,8 +41,9 @@ class TransformerNetwork(LawNetwork):
         most: int | None = None,
         n_members: int = 1,
         seed: int | None = 0,
+        pretraining: Pretraining | None = None,
     ) -> None:
-        super().__init__(fit, hidden, activation, law, dropout, most, n_members, seed)
+        super().__init__(fit, hidden, activation, law, dropout, most, n_members, seed, pretraining)
         self.length = int(length)
         self.letters = int(letters)
         self.width = int(width)

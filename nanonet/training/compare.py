@@ -140,19 +140,31 @@ def _difference(
     return metric.difference(judged.take(known), predicted[known], reference[known], folds[known])
 
 
-def study(config: Mapping[str, Any], base: Recipe, vary: Mapping[str, Any]) -> Path:
+def study(config: Mapping[str, Any], bases: Mapping[str, Recipe], vary: Mapping[str, Any]) -> Path:
     """:func:`compare` recipes that differ in one setting, and draw the metric against it.
 
-    The curves are the error on held-out records and the representation floor.
+    The curves are the error on held-out records of each model, and of a single one its representation floor.
+
+    Args:
+        config: as for :func:`compare`.
+        bases: name to recipe; with several of them all are varied.
+        vary: as for :func:`expand`.
     """
-    models, x = expand(base, vary)
-    report = compare(config, models)
+    made: dict[str, dict[str, Recipe]] = {}
+    for name, base in bases.items():
+        varied, x = expand(base, vary)
+        made[name] = {f"{name}, {label}" if len(bases) > 1 else label: recipe for label, recipe in varied.items()}
+    report = compare(config, {label: recipe for varied in made.values() for label, recipe in varied.items()})
     if config["figures"]:
         content = json.loads((report / "results.json").read_text(encoding="utf-8"))
         primary = next(iter(config["metrics"]))
+        wanted = {name: ("scores", models) for name, models in made.items()}
+        if len(made) == 1:
+            models = next(iter(made.values()))
+            wanted = {"held-out": ("scores", models), "representation floor": ("floor", models)}
         curves = {
             label: [Estimate.from_json(content[key][name][primary]) for name in models if name in content[key]]
-            for label, key in (("held-out", "scores"), ("representation floor", "floor"))
+            for label, (key, models) in wanted.items()
         }
         curves = {label: own for label, own in curves.items() if len(own) == len(x)}
         draw.study(report / "study.png", x, curves, str(vary.get("label", vary["key"])), primary)

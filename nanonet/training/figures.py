@@ -24,6 +24,8 @@ CROWD = 500
 #: Parts of equal numbers of records, by the width of their band.
 PARTS = 8
 TRAIN, TEST, TRUE = "#4878a8", "#d1495b", "0.25"
+#: Further curves.
+MORE = ("#3f8f5b", "#b07d2b", "#7a5195")
 
 
 @contextmanager
@@ -251,7 +253,7 @@ def study(file: Path, x: Sequence[float], values: Mapping[str, Sequence[Any]], l
     """
     with _figure(file) as axes:
         ax = axes[0, 0]
-        for (name, estimates), color in zip(values.items(), (TEST, TRAIN, TRUE), strict=False):
+        for (name, estimates), color in zip(values.items(), (TEST, TRAIN, TRUE, *MORE), strict=False):
             middle = np.array([e.value for e in estimates])
             error = np.array([[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]])
             ax.errorbar(x, middle, yerr=np.maximum(error, 0), marker="o", capsize=3, color=color, label=name)
