@@ -47,13 +47,15 @@ def _fitted(folder: Path) -> str:
     """The recipe of the checkpoint, fitted to all records, with a band of an invented width."""
     recipe = yaml.safe_load((CONF / "model" / "blend_mixture.yaml").read_text(encoding="utf-8"))
     regressor = yaml.safe_load((CONF / "regressor" / "mixture.yaml").read_text(encoding="utf-8"))
-    representation = yaml.safe_load((CONF / "representation" / "identity.yaml").read_text(encoding="utf-8"))
+    features, representation = (
+        build(yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8")))
+        for name in ("features/blend_constituents", "representation/square_root")
+    )
     problem = BlendTC()
     dataset = problem.read()
-    features = build(recipe["features"])
-    surrogate = Surrogate(
-        features, build(regressor | recipe["regressor"]), build(representation | recipe["representation"])
-    ).fit(dataset.inputs, dataset.targets, dataset.groups)
+    surrogate = Surrogate(features, build(regressor | recipe["regressor"]), representation).fit(
+        dataset.inputs, dataset.targets, dataset.groups
+    )
     coverage = Coverage.of(dataset.inputs, features.transform(dataset.inputs), dataset.groups)
     band = Band(Scale(), np.array([1.6]), 0.01, 0.9)
     made = Checkpoint(MODEL, surrogate, problem, coverage, band, dataset.target, dataset.unit, None)

@@ -29,8 +29,9 @@ class MixtureProcess:
     columns; a pure substance is mixed with itself. g has the kernel sum_k A_k m(r_k / l_k) over blocks of
     the features, m(r) = (1 + sqrt(3) r) exp(-sqrt(3) r) (Matern 3/2), r_k the Euclidean distance within
     block k, whose features are divided by their root mean square deviation, all by the same number where
-    ``scaled`` says so. o ~ N(0, deviation^2) is one offset of all mixtures, e white noise. A_k, l_k and
-    the variance of e maximise the marginal likelihood of the standardised codes. So what is known of pure
+    ``scaled`` says so. o ~ N(0, deviation^2) is one offset of all mixtures, e white noise, of one variance
+    for pure substances and of another one for mixtures. A_k, l_k and these variances maximise the marginal
+    likelihood of the standardised codes; where training has only one kind, both have the same. So what is known of pure
     substances is smoothed by their structure (their recorded values have noise of their own), and
     passes to mixtures in the proportion of the shares.
 
@@ -123,7 +124,7 @@ class MixtureProcess:
         """Covariance of the records, from that of g of the parts."""
         # Twice from the left, so that weights may be sparse; the kernel is symmetric.
         covariance = weight @ (weight @ kernel).T + self.deviation**2 * np.outer(mixed, mixed)
-        covariance[np.diag_indices_from(covariance)] += np.exp(theta[-1])
+        covariance[np.diag_indices_from(covariance)] += _noise(theta, mixed)
         return np.asarray(covariance)
 
     @staticmethod
@@ -137,7 +138,7 @@ class MixtureProcess:
     def _maximise(
         self, blocks: Sequence[FloatArray], weight: FloatArray, mixed: FloatArray, y: FloatArray
     ) -> FloatArray:
-        """Logarithms of (A_1, l_1, ..., A_K, l_K, noise) that maximise the marginal likelihood."""
+        """Logarithms of (A_1, l_1, ..., A_K, l_K, noise, noise of mixtures) that maximise the marginal likelihood."""
         try:
             from scipy.linalg.lapack import dpotri
             from scipy.optimize import minimize
@@ -162,18 +163,21 @@ class MixtureProcess:
             # K^-1 = H + H^T, H its lower triangle with half of the diagonal: a third of the work of solving.
             half, _ = dpotri(factor, lower=1)
             diagonal = np.diag_indices_from(half)
-            trace = half[diagonal].sum()
+            on_noise = 0.5 * (half[diagonal] - alpha**2) * _noise(theta, mixed)
             half[diagonal] *= 0.5
             # d loss / d theta = sum_ij (K^-1 - alpha alpha^T)_ij (d K / d theta)_ij / 2, brought down to the parts.
             on_parts, alpha_on_parts = sparse.T @ (sparse.T @ half.T).T, sparse.T @ alpha
             by = [slope for own, e, s in zip(kernels, decay, scaled, strict=True) for slope in (own, e * s**2)]
             gradient = [float(np.vdot(on_parts, own) - 0.5 * alpha_on_parts @ own @ alpha_on_parts) for own in by]
-            return float(value), np.array([*gradient, 0.5 * np.exp(theta[-1]) * (trace - alpha @ alpha)])
+            return float(value), np.array([*gradient, on_noise[mixed == 0].sum(), on_noise[mixed > 0].sum()])
 
-        start = [*([np.log(1.0 / len(blocks)), 0.5] * len(blocks)), np.log(0.1)]
-        bounds = [*([_BOUNDS[0], _BOUNDS[1]] * len(blocks)), _BOUNDS[2]]
+        start = [*([np.log(1.0 / len(blocks)), 0.5] * len(blocks)), np.log(0.1), np.log(0.1)]
+        bounds = [*([_BOUNDS[0], _BOUNDS[1]] * len(blocks)), _BOUNDS[2], _BOUNDS[2]]
         found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds, options=_STEPS)
-        return np.asarray(found.x)
+        theta = np.array(found.x)
+        if mixed.all() or not mixed.any():
+            theta[-2:] = theta[-1] if mixed.all() else theta[-2]
+        return theta
 
     def members(self, x: FloatArray) -> FloatArray:
         """Mean minus and plus the predictive standard deviation, shape (2, n, d)."""
@@ -217,7 +221,7 @@ class MixtureProcess:
             mixed = mixtures.mixed
             prior = _combined_twice(mixtures, within[output]) + self.deviation**2 * mixed
             known = _combined_twice(mixtures, products) + mixed * (2.0 * _combined(mixtures, offsets) + constant)
-            std[:, output] = np.sqrt(np.maximum(prior - known, 0.0) + np.exp(theta[output][-1]))
+            std[:, output] = np.sqrt(np.maximum(prior - known, 0.0) + _noise(theta[output], mixed))
         std = std * state["scale"]
         return np.stack([mean - std, mean + std])
 
@@ -278,6 +282,11 @@ def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     np.add.at(weight, (row, found.first), found.share)
     np.add.at(weight, (row, found.second), 1.0 - found.share)
     return found.parts, weight, found.mixed
+
+
+def _noise(theta: FloatArray, mixed: FloatArray) -> FloatArray:
+    """Variance of the noise of each row, the last parameter where it mixes two parts, else the one before."""
+    return np.exp(np.where(mixed > 0, theta[-1], theta[-2]))
 
 
 def _summed(theta: FloatArray, distances: Sequence[FloatArray]) -> FloatArray:

@@ -58,7 +58,10 @@ def test_mixture_agrees_with_a_direct_calculation() -> None:
     process = MixtureProcess(deviation=0.7).fit(x, y[:, None])
     state = process._state
     assert state is not None
-    amplitude, length, noise = np.exp(state["theta"][0])
+    amplitude, length, *noises = np.exp(state["theta"][0])
+
+    def noise(rows: np.ndarray) -> np.ndarray:
+        return np.array([noises[int((row[1:4] != row[4:]).any())] for row in rows])
 
     def scaled(block: np.ndarray) -> np.ndarray:
         return (block - state["centre"]) / state["width"]
@@ -75,12 +78,12 @@ def test_mixture_agrees_with_a_direct_calculation() -> None:
         return total + 0.7**2 * both
 
     query = mixtures(5, seed=9)[0]
-    kernel = np.array([[covariance(u, v) for v in x] for u in x]) + noise * np.eye(len(x))
+    kernel = np.array([[covariance(u, v) for v in x] for u in x]) + np.diag(noise(x))
     across = np.array([[covariance(u, v) for v in x] for u in query])
     prior = np.array([covariance(u, u) for u in query])
     standard = (y - y.mean()) / y.std()
     mean = across @ np.linalg.solve(kernel, standard) * y.std() + y.mean()
-    variance = prior + noise - np.einsum("ij,ji->i", across, np.linalg.solve(kernel, across.T))
+    variance = prior + noise(query) - np.einsum("ij,ji->i", across, np.linalg.solve(kernel, across.T))
     members = process.members(query)[:, :, 0]
     np.testing.assert_allclose(members.mean(axis=0), mean, atol=1e-8)
     np.testing.assert_allclose(members.std(axis=0), np.sqrt(variance) * y.std(), atol=1e-6)

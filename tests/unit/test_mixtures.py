@@ -86,7 +86,7 @@ def test_spread_is_that_of_the_definition(surrogate: Surrogate) -> None:
     assert isinstance(process, MixtureProcess)
     state = process._state
     assert state is not None
-    amplitude, length, noise = np.exp(state["theta"][0])
+    amplitude, length, *noises = np.exp(state["theta"][0])
 
     def kernel(a: Mixtures, b: Mixtures) -> np.ndarray:
         scaled = [(m.parts - state["centre"]) / state["width"] for m in (a, b)]
@@ -101,11 +101,31 @@ def test_spread_is_that_of_the_definition(surrogate: Surrogate) -> None:
         return shares[0] @ g @ shares[1].T + process.deviation**2 * np.outer(a.mixed, b.mixed)
 
     known, new = (Lookup().mixtures(table) for table in (asked(60, 2), asked(30, 9)))
-    inside = kernel(known, known) + noise * np.eye(60)
+    inside = kernel(known, known) + np.diag(np.where(known.mixed > 0, noises[1], noises[0]))
     across = kernel(new, known)
+    noise = np.where(new.mixed > 0, noises[1], noises[0])
     variance = np.diag(kernel(new, new)) + noise - np.einsum("ij,ij->i", across, np.linalg.solve(inside, across.T).T)
     _, spread = surrogate.predict_with_spread(asked(30, 9))
     np.testing.assert_allclose(spread, np.sqrt(variance) * state["scale"][0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("deviations", [(0.05, 0.3), (0.3, 0.05)])
+def test_pure_substances_and_mixtures_have_noise_of_their_own(deviations: tuple[float, float]) -> None:
+    rng = np.random.default_rng(4)
+    table = asked(300, 12)
+    made = Lookup().mixtures(table)
+    value = 3.0 * made.parts[:, 0]
+    y = made.share * value[made.first] + (1 - made.share) * value[made.second]
+    y += np.where(made.mixed > 0, deviations[1], deviations[0]) * rng.standard_normal(300)
+    process = MixtureProcess(deviation=0.0).fit(made.rows(), y[:, None])
+    assert process._state is not None
+    found = np.exp(0.5 * process._state["theta"][0][-2:]) * process._state["scale"][0]
+    np.testing.assert_allclose(found, deviations, rtol=0.25)
+    # Trained on one kind alone, it expects the same of the other.
+    pure = made.mixed == 0
+    process = MixtureProcess().fit(made.rows()[pure], y[pure, None])
+    assert process._state is not None
+    assert process._state["theta"][0][-1] == process._state["theta"][0][-2]
 
 
 def test_what_is_no_mixture_is_refused(surrogate: Surrogate) -> None:
