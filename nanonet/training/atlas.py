@@ -307,4 +307,6 @@ def draw_layouts(file: Path, layouts: list[Layout], dataset: Dataset) -> None:
             said = rf"$\rho$ = {own.pairs.value:.3f}"
             if np.isfinite(own.pairs.low):
                 said += f"\n({own.pairs.low:.3f} to {own.pairs.high:.3f})"
-            ax.text(0.97, 0.95, said, transform=ax.transAxes, ha="right", va="top", fontsize=9)
+            # Above the bars, which may be high on either side.
+            ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
+            ax.text(0.97, 0.96, said, transform=ax.transAxes, ha="right", va="top", fontsize=9)
