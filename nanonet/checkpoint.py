@@ -40,7 +40,9 @@ from nanonet.surrogate import Surrogate
 SCHEMA = 1
 MANIFEST = "manifest.json"
 #: Packages whose versions a checkpoint records, where they are installed.
-PACKAGES = ("nanonet", "numpy", "keras", "tensorflow", "scikit-learn", "onnxruntime", "pillow", "skops", "rdkit")
+PACKAGES = (
+    "nanonet", "numpy", "keras", "tensorflow", "scikit-learn", "onnxruntime", "pillow", "skops", "rdkit", "lightgbm",
+)  # fmt: skip
 
 
 @dataclass

@@ -79,11 +79,13 @@ def code_parity(file: Path, parts: Mapping[str, tuple[FloatArray, FloatArray]]) 
         ax = axes[0, 0]
         for (name, (true, predicted)), color in zip(parts.items(), (TRAIN, TEST), strict=False):
             found[name] = r_squared(true, predicted)
-            ax.plot(true.ravel(), predicted.ravel(), ".", color=color, label=f"{name}, $r^2$ = {found[name]:.2f}")
+            small = 1.5 if true.size >= CROWD else None
+            label = f"{name}, $r^2$ = {found[name]:.2f}"
+            ax.plot(true.ravel(), predicted.ravel(), ".", color=color, markersize=small, label=label)
             ends = [float(np.nanmin(true)), float(np.nanmax(true))]
             ax.plot(ends, ends, color=TRUE, linewidth=0.8)
         ax.set(xlabel="code of the true target", ylabel="predicted code")
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, markerscale=3.0 if max(true.size for true, _ in parts.values()) >= CROWD else 1.0)
     return found
 
 
@@ -212,6 +214,9 @@ def groups(file: Path, names: NDArray[np.str_], error: FloatArray, unit: str) ->
         left.plot(counts, np.maximum(mean, 1e-3 * mean.max()), "o", color=TRAIN, markersize=4, alpha=0.6)
         left.set(xlabel="records of the group", ylabel=f"mean absolute error [{unit}]", xscale="log", yscale="log")
         ticks = [tick for tick in _COUNTS if counts.min() <= tick <= counts.max()]
+        if counts.max() > 100 * counts.min():
+            # Over many decades only these; the numbers between would lie on each other.
+            ticks = [tick for tick in ticks if str(tick).strip("0") == "1"]
         left.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         left.set_xticks([], minor=True)
         right.hist(mean, bins=40, color=TRAIN)
@@ -237,7 +242,11 @@ def calibration(file: Path, spread: FloatArray, size: FloatArray, unit: str) -> 
     """Size of the error of each held-out record against the spread of the members."""
     with _figure(file) as axes:
         ax = axes[0, 0]
-        ax.plot(spread, size, ".", color=TEST)
+        if len(spread) >= CROWD:
+            shown = ax.hexbin(spread, size, gridsize=45, mincnt=1, bins="log", cmap="Blues")
+            ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
+        else:
+            ax.plot(spread, size, ".", color=TEST)
         ax.set(xlabel="spread of the members in code space", ylabel=f"error [{unit}]", ylim=(0, None), xlim=(0, None))
 
 

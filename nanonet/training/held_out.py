@@ -20,6 +20,11 @@ LEAST_GROUPS = 10
 LEAST_VARIATION = 0.05
 
 
+def decades(scale: Scale, unit: str) -> str:
+    """The unit of an error on the scale u, of a target in ``unit``: differences of logarithms are decades."""
+    return "decades" if scale.log or unit.startswith("log10(") else unit
+
+
 def held_out_figures(
     folder: Path,
     problem: Problem,
@@ -45,7 +50,7 @@ def held_out_figures(
         scale: on which errors are alike.
     """
     made: dict[str, str] = {}
-    unit = "decades" if scale.log else judged.unit
+    unit = decades(scale, judged.unit)
     known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
     judged, predicted = judged.take(known), predicted[known]
     ends = None if band is None else (band[0][known], band[1][known])

@@ -26,7 +26,7 @@ from nanonet.training import figures as draw
 from nanonet.training.calibration import Coverage as Cover
 from nanonet.training.calibration import calibrate, coverage
 from nanonet.training.crossval import FoldResult, cross_validate, digest, held_out, run_fold
-from nanonet.training.held_out import held_out_figures
+from nanonet.training.held_out import decades, held_out_figures
 from nanonet.training.record import error_noise, model_card, replica_noise, rows_of, score, write_json
 
 log = logging.getLogger(__name__)
@@ -280,7 +280,7 @@ def _figures(
     made |= {title: f"{folder.name}/{name}" for title, name in own.items()}
     difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
     size = np.sqrt((difference.reshape(len(rows), -1) ** 2).mean(axis=1))
-    unit = "decades" if scale.log else dataset.unit
+    unit = decades(scale, dataset.unit)
     draw.calibration(file("Error and spread of the members", "calibration"), found["spread"], size, unit)
     log.info("%d figures in %s", len(made), folder)
     return made, parity
