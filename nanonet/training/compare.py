@@ -21,6 +21,7 @@ from nanonet.training import figures as draw
 from nanonet.training.calibration import coverage
 from nanonet.training.crossval import Recipe, cross_validate, held_out
 from nanonet.training.held_out import held_out_figures
+from nanonet.training.parity import parities
 from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, score, write_json
 from nanonet.training.run import build_data, build_judge, check_scale
 
@@ -82,7 +83,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     primary = next(iter(metrics))
     predictions: dict[str, np.ndarray] = {}
     judged: Dataset | None = None
-    dealt = np.zeros(0, dtype=str)
+    tested, dealt = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=str)
     content: dict[str, Any] = {"left_out": {}, "per_fold": {}, "coverage": {}, "seconds": {}, "folds": len(folds)}
     with session(folder / "networks", progress=bool(config["progress"])):
         for name, recipe in models.items():
@@ -96,7 +97,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
             judged = dataset.take(rows)
             columns[name], _ = score(metrics, judged, found["predicted"], found["fold"])
             floors[name] = score(metrics, judged, found["floor"], found["fold"])[0]
-            predictions[name], dealt = found["predicted"], found["fold"]
+            predictions[name], tested, dealt = found["predicted"], rows, found["fold"]
             content["per_fold"][name] = {
                 result.name: {
                     key: e.value for key, e in score(metrics, dataset.take(result.test), result.predicted)[0].items()
@@ -124,6 +125,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     _write_table(report, table, config, dataset, len(folds), content["left_out"])
     if config["figures"]:
         draw.bars(report / "models.png", {name: column[primary] for name, column in columns.items()}, primary)
+        parities(report / "parity.png", judged, predictions, tested, dealt, metrics)
         # Of the reference model; without bands, which a comparison does not calibrate on all records.
         held_out_figures(report, problem, judged, predictions[reference], None, None, scale)
     log.info("tables and figures in %s", report)
