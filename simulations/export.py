@@ -1,30 +1,34 @@
 """From finished state points to one labelled data set, its figures and a summary.
 
 ``python -m simulations.export workspace=DIR into=FILE.nc`` adds the records of a workspace to a
-data set; a record that is there already is replaced only by a longer run of the same state point.
+data set, and writes its card FILE.md with the figure FILE.png beside it. A record that is there
+already is replaced only by a longer run of the same state point.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
 from simulations.attempt import open_run
+from simulations.card import write_card
 from simulations.figures import record_figure
 from simulations.protocol import Protocol
 from simulations.record import make_record, read_record, write_record
 from simulations.workspace import PointFolder, Workspace
 
 log = logging.getLogger(__name__)
+
+#: How a data set is made again, and made longer, as its card says it.
+REMAKE = """\
+make simulate ARGS="workspace=campaign order=cost"                  # the default design; goes on where it was
+python -m simulations.export workspace=campaign into={file}"""
 
 
 def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
@@ -82,28 +86,6 @@ def plain(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in ("record", *store.VARIABLES)}
 
 
-def summary(rows: Iterable[Mapping[str, Any]]) -> str:
-    """How many records passed, per phase."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        counts[phase_of(row), row["verdict"]] += 1
-    lines = []
-    for phase in ("aggregated", "bridged", "dispersed"):
-        total = sum(counts[phase, verdict] for verdict in store.VERDICTS)
-        if total:
-            parts = ", ".join(f"{counts[phase, v]} {v}" for v in store.VERDICTS if counts[phase, v])
-            lines.append(f"{phase:>10}: {parts} ({100 * counts[phase, 'passed'] / total:.0f} % passed)")
-    return "\n".join(lines)
-
-
-def phase_of(record: Mapping[str, Any]) -> str:
-    """Phase of a record's RDF."""
-    from nanonet.domain import RDF, Composition
-
-    composition = Composition(**{name: record[name] for name in Composition.names()})
-    return RDF(r=np.asarray(record["r"]), g=np.asarray(record["g"]), composition=composition).phase
-
-
 def main(arguments: list[str]) -> int:
     """Merge a workspace's records into a data set file."""
     given = dict(item.partition("=")[::2] for item in arguments)
@@ -137,7 +119,8 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     store.write(combined, target)
-    print(f"{target}: {combined.sizes['record']} records, {len(rows)} of them from {path}")
+    text, _ = write_card(combined, target, REMAKE.format(file=target.name))
+    print(f"{target}: {combined.sizes['record']} records, {len(rows)} of them from {path}; its card is {text}")
     return 0
 
 

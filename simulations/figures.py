@@ -11,9 +11,9 @@ import numpy as np
 
 from nanonet.domain import RDF, Composition
 
-_COLOURS = {"passed": "#2a7f3f", "short": "#a85f00", "failed": "#b3261e"}
+COLOURS = {"passed": "#2a7f3f", "short": "#a85f00", "failed": "#b3261e"}
 _BLUE, _GREY = "#1f4e79", "0.45"
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.labelsize": 9.5,
@@ -44,7 +44,7 @@ def record_figure(record: Mapping[str, Any], path: Path) -> Path:
 
     composition = Composition(**{name: record[name] for name in Composition.names()})
     verdict, facts = _text(record)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure: Any = plt.figure(figsize=(9.6, 4.9 + 0.16 * verdict.count("\n")), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(4.4, 0.42 + 0.16 * verdict.count("\n")))
         above.suptitle(
@@ -58,7 +58,7 @@ def record_figure(record: Mapping[str, Any], path: Path) -> Path:
         left = [above.add_subplot(grid[row, 1]) for row in range(3)]
         _draw_series(left, record)
         above.align_ylabels(left)
-        below.text(0.012, 0.98, verdict, color=_COLOURS[record["verdict"]], va="top", fontsize=9)
+        below.text(0.012, 0.98, verdict, color=COLOURS[record["verdict"]], va="top", fontsize=9)
         below.text(0.012, 0.06, facts, color=_GREY, va="bottom", fontsize=8)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)

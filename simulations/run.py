@@ -26,9 +26,10 @@ from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError
 from simulations.builder import SystemSize
 from simulations.campaign import Reporter, Summary, run_campaign, start_cluster, stop_cluster
+from simulations.card import summary
 from simulations.design import Choice, choose
 from simulations.engines.child import make_engine
-from simulations.export import export, records, summary
+from simulations.export import export, records
 from simulations.pipeline import Progress
 from simulations.protocol import Protocol
 from simulations.record import is_finished

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from nanonet.errors import ConfigError
-from simulations.export import phase_of
+from simulations.card import phase_of
 from simulations.record import read_record
 from simulations.run import status_row
 from simulations.workspace import PointFolder, Workspace

@@ -95,7 +95,7 @@ def record(name: str, point: dict[str, float], seed: int, **changes: object) -> 
     random = np.random.default_rng(seed)
     clean = g_of(point)
     g = clean * (1 + 0.02 * random.standard_normal(clean.size))
-    text = dict.fromkeys(("reasons", "versions", "created"), "")
+    text = {"reasons": "", "versions": "{}", "created": "2026-01-01"}
     row: dict[str, object] = dict.fromkeys(store.VARIABLES, 0.0)
     row |= {"record": name, "group": name.split("/", maxsplit=1)[0], **point, "rho_target": point["rho"], "phi": 0.05}
     row |= {"g": g, "g_error": 0.02 * clean, "g_block": np.stack([g, g]), "block_frames": np.array([10, 10])}

@@ -1,0 +1,319 @@
+"""The card of a data set: what is in it, how far it can be trusted, and a figure of both."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nanonet.arrays import FloatArray
+from nanonet.data import store
+from nanonet.domain import RDF, Composition
+from nanonet.units import UNITS
+from simulations.analysis.checks import DRIFT_MAX, HALVES_MAX, MSD_MIN
+from simulations.figures import COLOURS, STYLE
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PHASES = ("aggregated", "bridged", "dispersed")
+_MARKS = {"aggregated": "o", "bridged": "s", "dispersed": "^"}
+#: Input, its symbol, its format.
+_INPUTS = (
+    ("D", "D", ".3g"),
+    ("N", "N", ".0f"),
+    ("phi", r"\phi", ".3g"),
+    ("eps_np_np", r"\epsilon_\mathrm{NP-NP}", ".3g"),
+    ("eps_p_np", r"\epsilon_\mathrm{P-NP}", ".3g"),
+)
+
+
+def phase_of(record: Mapping[str, Any]) -> str:
+    """Phase of a record's RDF."""
+    composition = Composition(**{name: record[name] for name in Composition.names()})
+    return RDF(r=np.asarray(record["r"]), g=np.asarray(record["g"]), composition=composition).phase
+
+
+def verdicts_per_phase(rows: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Phase -> how many of its records have which verdict; phases without a record are left out."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(phase_of(row), Counter())[row["verdict"]] += 1
+    return {phase: counts[phase] for phase in PHASES if phase in counts}
+
+
+def summary(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How many records passed, per phase."""
+    lines = []
+    for phase, counts in verdicts_per_phase(rows).items():
+        parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in store.VERDICTS if counts[verdict])
+        lines.append(f"{phase:>10}: {parts} ({100 * counts['passed'] / counts.total():.0f} % passed)")
+    return "\n".join(lines)
+
+
+def rows_of(dataset: xr.Dataset) -> list[dict[str, Any]]:
+    """Records of a data set as mappings, with its grid as ``r``."""
+    scalars = [name for name, (dimensions, _) in store.VARIABLES.items() if dimensions == ("record",)]
+    return [
+        {
+            "record": str(name),
+            "r": dataset["r"].values,
+            "g": dataset["g"].values[row],
+            "g_error": dataset["g_error"].values[row],
+            **{key: dataset[key].values.tolist()[row] for key in scalars},
+        }
+        for row, name in enumerate(dataset["record"].values)
+    ]
+
+
+def write_card(dataset: xr.Dataset, file: Path, remake: str) -> tuple[Path, Path]:
+    """Write ``NAME.md`` and ``NAME.png`` beside the data set ``NAME.nc``.
+
+    Args:
+        dataset: as :func:`nanonet.data.store.read` gives it.
+        file: the data set's.
+        remake: commands that make it, or make it longer.
+
+    Returns:
+        The card and its figure.
+    """
+    rows = rows_of(dataset)
+    text, figure = file.with_suffix(".md"), file.with_suffix(".png")
+    overview(rows, figure)
+    text.write_text(card(rows, file.name, figure.name, remake), encoding="utf-8")
+    return text, figure
+
+
+def card(rows: list[dict[str, Any]], name: str, figure: str, remake: str) -> str:
+    """The card as Markdown.
+
+    Args:
+        rows: from :func:`rows_of`, at least one.
+        name: of the data set's file.
+        figure: name of the figure beside it.
+        remake: commands that make it, or make it longer.
+    """
+    passed = [row for row in rows if row["verdict"] == "passed"]
+    groups = {row["group"] for row in passed}
+    about = (
+        f"Nanoparticle-nanoparticle RDFs of {len(rows)} simulations of {len({row['group'] for row in rows})} "
+        "compositions of polymer nanocomposites (Kremer-Grest chains, spherical nanoparticles), in Lennard-Jones "
+        f"units. {len(passed)} of them, of {len(groups)} compositions, passed the verdict; only these are learned "
+        "from, unless others are asked for. The variables are described in `nanonet/data/store.py`."
+    )
+    parts = [
+        f"# {name}",
+        about,
+        f"![Where the records lie, and how far they can be trusted]({figure})",
+        "## What it covers",
+        _table(
+            ("input", "unit", "from", "to", "passed from", "passed to"),
+            [
+                (key, UNITS.get(key, "1"), *_range(rows, key, shown), *_range(passed, key, shown))
+                for key, _, shown in _INPUTS
+            ],
+        ),
+        "Between these numbers there may be gaps; a model's `in_domain` says what it really covers.",
+        "## Verdicts",
+        _table(
+            ("phase", "records", *store.VERDICTS, "passed [%]"),
+            [
+                (
+                    phase,
+                    str(counts.total()),
+                    *(str(counts[verdict]) for verdict in store.VERDICTS),
+                    f"{100 * counts['passed'] / counts.total():.0f}",
+                )
+                for phase, counts in verdicts_per_phase(rows).items()
+            ],
+        ),
+        *(["Why records did not pass:", _reasons(rows)] if len(passed) < len(rows) else []),
+        "## Equilibration",
+        "Over the records that passed; the limits are those of the verdict (`docs/simulate.md`).",
+        _equilibration(passed),
+        "## How they were made",
+        _provenance(rows),
+        "## What it cannot be used for",
+        _limits(rows),
+        "## Remake it, and make it longer",
+        f"```bash\n{remake}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(header: tuple[str, ...], body: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _range(rows: list[dict[str, Any]], key: str, shown: str) -> tuple[str, str]:
+    if not rows:
+        return "-", "-"
+    values = [row[key] for row in rows]
+    return format(min(values), shown), format(max(values), shown)
+
+
+def _reasons(rows: list[dict[str, Any]]) -> str:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        # What the numbers are of, without them: they differ from record to record.
+        reasons = [reason for reason in row["reasons"].split("; ") if reason]
+        counts.update(re.split(r" (?=[-+\d(]|by )|,", reason)[0] for reason in reasons)
+    return "\n".join(f"- {reason} ... ({count})" for reason, count in counts.most_common())
+
+
+def _equilibration(passed: list[dict[str, Any]]) -> str:
+    if not passed:
+        return "None passed."
+    shown = (
+        ("drift of the density", "standard errors", "density_drift", f"below {DRIFT_MAX:g} in size"),
+        ("drift of the energy", "standard errors", "energy_drift", f"below {DRIFT_MAX:g} in size"),
+        ("reduced chi^2 between the halves", "1", "halves_chi2", f"below {HALVES_MAX:g}"),
+        ("NP mean-square displacement", "D^2", "msd_np", f"at least {MSD_MIN:g}"),
+        ("standard error of g where g > 0.05, median over r", "%", "", ""),
+        ("frames", "1", "n_frames", ""),
+        ("core hours", "h", "core_hours", ""),
+    )
+    body = []
+    for what, unit, key, limit in shown:
+        values = np.array([row[key] for row in passed] if key else [_error(row) for row in passed], dtype=float)
+        numbers = (
+            f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+            for number in (values.min(), np.median(values), values.max())
+        )
+        body.append((what, unit, *numbers, limit or "-"))
+    return _table(("figure", "unit", "smallest", "median", "largest", "limit"), body)
+
+
+def _error(row: Mapping[str, Any]) -> float:
+    g, error = np.asarray(row["g"]), np.asarray(row["g_error"])
+    use = g > 0.05
+    return float(100.0 * np.median(error[use] / g[use])) if use.any() else float("nan")
+
+
+def _provenance(rows: list[dict[str, Any]]) -> str:
+    def counted(key: str) -> str:
+        counts = Counter(str(row[key]) for row in rows)
+        return ", ".join(f"{value} ({count})" for value, count in sorted(counts.items()))
+
+    versions = Counter(
+        ", ".join(f"{name} {version}" for name, version in sorted(json.loads(row["versions"]).items())) for row in rows
+    )
+    days = sorted(str(row["created"]) for row in rows)
+    total = sum(row["core_hours"] for row in rows)
+    return "\n".join(
+        (
+            f"- preset: {counted('preset')}; time step: {counted('dt')} tau",
+            f"- start of the nanoparticles: {counted('start')}; replica: {counted('replica')}",
+            f"- engine: {counted('engine')}; device: {counted('device')}",
+            f"- versions: {'; '.join(f'{text} ({count})' for text, count in sorted(versions.items()))}",
+            f"- created: {days[0]} to {days[-1]}; {total:.1f} core hours in all",
+            f"- stopped at their cap: {sum(bool(row['capped']) for row in rows)}",
+        )
+    )
+
+
+def _limits(rows: list[dict[str, Any]]) -> str:
+    groups = Counter(row["group"] for row in rows if row["verdict"] == "passed")
+    twice = sum(count > 1 for count in groups.values())
+    aggregated = sum(row["start"] == "aggregated" for row in rows)
+    lines = [
+        "other models: grafted, charged or rod-like particles, stiff or branched chains",
+        "polymers with names, to which Lennard-Jones units have to be fitted first",
+        "dynamics: mean-square displacements are figures of the sampling, not measured diffusion",
+        "g beyond r = 10 sigma, and the thermodynamic limit: the boxes hold few nanoparticles, see `n_np`",
+    ]
+    if not twice:
+        lines.append("a noise floor from independent runs: no composition has two records that passed")
+    if not aggregated:
+        lines.append(
+            "proof that aggregates had time to form: no record began aggregated; displacement, drift and halves "
+            "are all that speak for equilibrium"
+        )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def overview(rows: list[dict[str, Any]], file: Path) -> Path:
+    """Where the records lie, by phase and verdict, and the figures that the verdict goes by.
+
+    Args:
+        rows: from :func:`rows_of`.
+        file: PNG to write.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 4, figsize=(13.2, 3.5), layout="constrained")
+        _scatter(axes[0], rows, "D", "phi", r"$D$ [$\sigma$]", r"$\phi$")
+        _scatter(
+            axes[1],
+            rows,
+            "eps_np_np",
+            "eps_p_np",
+            r"$\epsilon_\mathrm{NP\!-\!NP}$ [$\epsilon$]",
+            r"$\epsilon_\mathrm{P\!-\!NP}$ [$\epsilon$]",
+        )
+        _scatter(axes[2], rows, "msd_np", "halves_chi2", r"NP displacement [$D^2$]", r"$\chi^2$ between halves")
+        _log_axis(axes[2].xaxis, [row["msd_np"] for row in rows], MSD_MIN)
+        _log_axis(axes[2].yaxis, [row["halves_chi2"] for row in rows], HALVES_MAX)
+        axes[2].axhline(HALVES_MAX, color="0.45", linestyle=":", linewidth=1.0)
+        axes[2].axvline(MSD_MIN, color="0.45", linestyle=":", linewidth=1.0)
+        _scatter(axes[3], rows, "density_drift", "energy_drift", "drift of the density", "drift of the energy")
+        for limit in (-DRIFT_MAX, DRIFT_MAX):
+            axes[3].axhline(limit, color="0.45", linestyle=":", linewidth=1.0)
+            axes[3].axvline(limit, color="0.45", linestyle=":", linewidth=1.0)
+        for ax, title in zip(axes, ("sizes", "attractions", "sampling", "drift [standard errors]"), strict=True):
+            ax.set_title(title)
+        figure.legend(handles=_legend(rows), loc="outside lower center", ncols=6)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=110)
+        plt.close(figure)
+    return file
+
+
+def _scatter(ax: Any, rows: list[dict[str, Any]], x: str, y: str, x_label: str, y_label: str) -> None:
+    for phase in PHASES:
+        for verdict in store.VERDICTS:
+            own = [row for row in rows if row["verdict"] == verdict and phase_of(row) == phase]
+            points: FloatArray = np.array([[row[x], row[y]] for row in own], dtype=float).reshape(-1, 2)
+            ax.plot(*points.T, _MARKS[phase], color=COLOURS[verdict], markersize=5, alpha=0.85, markeredgewidth=0)
+    ax.set(xlabel=x_label, ylabel=y_label)
+
+
+def _log_axis(axis: Any, values: list[float], limit: float) -> None:
+    """A logarithmic axis around values and limit, with plain numbers on it."""
+    known = [value for value in values if np.isfinite(value) and value > 0]
+    if not known:
+        return
+    low, high = min(*known, limit) / 1.5, max(*known, limit) * 1.5
+    ticks = [digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+    axis.axes.set(**{f"{axis.axis_name}lim": (low, high)})
+
+
+def _legend(rows: list[dict[str, Any]]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    phases, verdicts = {phase_of(row) for row in rows}, {row["verdict"] for row in rows}
+    shapes = [
+        Line2D([], [], marker=_MARKS[phase], linestyle="", color="0.45", label=phase)
+        for phase in PHASES
+        if phase in phases
+    ]
+    colours = [
+        Line2D([], [], marker="o", linestyle="", color=COLOURS[verdict], label=verdict)
+        for verdict in store.VERDICTS
+        if verdict in verdicts
+    ]
+    return shapes + colours
