@@ -57,6 +57,8 @@ class ElectrolyteFeatures:
             unknown in training is 0 in all of them.
         packed: encoders of the repeat unit whose numbers stand last and as they are, for networks that read
             structures (:mod:`nanonet.chemistry.packed`).
+        least: columns (but for column 0) that are not 0 in fewer records of the training part are left out; a
+            substructure that occurs once would become the largest number of all.
 
     Raises:
         ConfigError: an unknown condition, or a weight that is not positive.
@@ -71,6 +73,7 @@ class ElectrolyteFeatures:
         salt_weight: float = 1.0,
         columns: Sequence[str] = (),
         packed: Sequence[Encoder] = (),
+        least: int = 1,
     ) -> None:
         self.polymer: list[Encoder] = [Periodic()] if polymer is None else list(polymer)
         self.salt, self.columns, self.packed = list(salt), [str(name) for name in columns], list(packed)
@@ -79,7 +82,7 @@ class ElectrolyteFeatures:
         order = {name: place for place, name in enumerate(CONDITIONS)}
         ranked = sorted(given.items(), key=lambda item: order.get(str(item[0]), len(order)))
         self.conditions = {str(name): float(weight) for name, weight in ranked}
-        self.polymer_weight, self.salt_weight = float(polymer_weight), float(salt_weight)
+        self.polymer_weight, self.salt_weight, self.least = float(polymer_weight), float(salt_weight), int(least)
         unknown = sorted(set(self.conditions) - set(CONDITIONS))
         if unknown or not min([*self.conditions.values(), self.polymer_weight, self.salt_weight]) > 0:
             raise ConfigError(
@@ -118,6 +121,8 @@ class ElectrolyteFeatures:
             deviation = block.std(axis=0)
             # A spread below rounding is no spread.
             varies = (deviation > 1e-9 * np.maximum(1.0, np.abs(block).max(axis=0))) | law
+            if not law:
+                varies &= (block != 0).sum(axis=0) >= self.least
             names += [name for name, keep in zip(own, varies, strict=True) if keep]
             kept.append(varies)
             middle.append(np.zeros(1) if law else block.mean(axis=0)[varies])
@@ -153,6 +158,7 @@ class ElectrolyteFeatures:
             "salt_weight": self.salt_weight,
             "columns": self.columns,
             "packed": [describe(encoder) for encoder in self.packed],
+            "least": self.least,
         }
 
     def save(self, folder: Path) -> None:

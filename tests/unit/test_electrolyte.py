@@ -211,6 +211,10 @@ def test_features_do_not_depend_on_the_cut() -> None:
     np.testing.assert_allclose(x[0], x[1])
     assert features.names[0] == LAW
     assert x[0, 0] == pytest.approx(1000 / 323.15)
+    # What only one of the polymers has is left out on demand.
+    few = ElectrolyteFeatures(least=4).fit(made_up(24))
+    assert 1 < few.transform(both).shape[1] < x.shape[1]
+    assert few.names[0] == LAW
     with pytest.raises(ConfigError, match="conditions"):
         ElectrolyteFeatures(conditions={"colour": 1.0})
 
