@@ -202,7 +202,12 @@ def _report(
         label: paired_difference(values, last[reference], repeats) for label, values in last.items()
     }
     steps = sorted({min(k, plan.needed) for k in (1, 5, 10, 15, plan.needed)})
-    header = ("strategy", *(f"{k} finds" for k in steps), f"minus {reference} at {plan.needed}", "s per repeat")
+    header = (
+        "strategy",
+        *(f"{k} find{'s' * (k > 1)}" for k in steps),
+        f"minus {reference} at {plan.needed}",
+        "s per repeat",
+    )
     table: list[tuple[str, ...]] = [header]
     for label, values in arrays.items():
         cells = (f"{_mean_and_spread(values[:, k - 1])}" for k in steps)
