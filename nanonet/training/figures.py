@@ -190,8 +190,9 @@ def bands(file: Path, inside: FloatArray, half_width: FloatArray, error: FloatAr
         left.legend(frameon=False, fontsize=8)
         right.bar(range(1, len(parts) + 1), [inside[part].mean() for part in parts], color=TRAIN)
         right.axhline(100 * level, color=TEST, label=f"promised {100 * level:.0f} %")
-        right.set(xlabel="part of the records, by width of the band", ylabel="values inside [%]", ylim=(0, 108))
-        right.legend(frameon=False, fontsize=8, loc="lower right")
+        right.set(xlabel="part of the records, by width of the band", ylabel="values inside [%]", ylim=(0, 120))
+        right.set_yticks(range(0, 101, 20))
+        right.legend(frameon=False, fontsize=8, loc="upper right")
 
 
 #: Marks on an axis of counts.
