@@ -20,7 +20,7 @@ from nanonet.errors import ConfigError, SmilesError
 #: Elements that a graph knows; the ends of a repeat unit are joined and need none.
 ELEMENTS = (
     "H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I", "B", "Li", "Na", "K", "Mg", "Al", "As", "Sb", "Se", "Ge",
-    "Sn", "Zn", "Ti", "Fe", "Co", "Te",
+    "Sn", "Zn", "Ti", "Fe", "Co", "Te", "Ca",
 )  # fmt: skip
 #: Classes of one element: aromatic or not, charge negative, none or positive.
 STATES = 6

@@ -32,7 +32,7 @@ class GraphNetwork(LawNetwork):
         fit: Fit,
         atoms: int = 60,
         neighbours: int = 4,
-        classes: int = 162,
+        classes: int = 168,
         bonds: int = 4,
         width: int = 32,
         rounds: int = 3,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nanonet.chemistry.packed import Graph
+from nanonet.chemistry.packed import CLASSES, Graph
 from nanonet.data.electrolyte import MOLAR_MASS, Electrolytes, chem_prop_folds, table_of
 from nanonet.data.electrolyte_md import SimulatedElectrolytes
 from nanonet.data.laws import arrhenius, vtf
@@ -19,6 +19,8 @@ from nanonet.domain.electrolyte import Arrhenius, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, ElectrolyteError, InputError, SmilesError
 from nanonet.features.electrolyte import LAW, ElectrolyteFeatures
 from nanonet.metrics.pooled import PooledAbsolute
+from nanonet.networks.fit import Fit
+from nanonet.regressors.graph import GraphNetwork
 from nanonet.regressors.lightgbm import LightGBM
 from nanonet.regressors.support_vector import SupportVector
 from tests.made_up import POLYMERS, SALTS
@@ -85,6 +87,9 @@ def test_what_is_no_electrolyte(change: dict[str, object], error: type, says: st
 def test_an_element_that_graphs_do_not_know() -> None:
     with pytest.raises(SmilesError, match="element U; graphs know H, C"):
         Graph().encode(["*C[U]O*"])
+    # The network's own number of classes is that of the graphs.
+    assert GraphNetwork(Fit()).classes == CLASSES
+    assert Graph().encode(["*CO[B-](*)(O)[O][Ca]"]).max() <= CLASSES
 
 
 def test_a_molar_mass_that_is_missing_is_stated() -> None:
