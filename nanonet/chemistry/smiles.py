@@ -122,7 +122,7 @@ def capped(smiles: str) -> Any:
     """The molecule with hydrogen at each end, as descriptors want it (a ``*`` has no mass).
 
     Raises:
-        SmilesError: not valid SMILES.
+        SmilesError: not valid SMILES, or an end sits where no hydrogen can.
     """
     package = rdkit()
     mol = package.Chem.RWMol(_parse(smiles))
@@ -130,5 +130,10 @@ def capped(smiles: str) -> Any:
         if atom.GetAtomicNum() == 0:
             atom.SetAtomicNum(1)
     with package.rdBase.BlockLogs():
-        package.Chem.SanitizeMol(mol)
+        try:
+            package.Chem.SanitizeMol(mol)
+        except ValueError as error:
+            raise SmilesError(
+                f"SMILES {smiles!r:.120} has an end where no hydrogen can be ({error}); write the unit another way"
+            ) from error
         return package.Chem.RemoveHs(mol)

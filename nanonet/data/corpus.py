@@ -7,7 +7,7 @@ import gzip
 import io
 from collections.abc import Iterator
 
-from nanonet.chemistry.smiles import MARKS, canonical
+from nanonet.chemistry.smiles import MARKS, canonical, capped
 from nanonet.data.fetch import BLEND_TC, HTPMD, POLYINFO, POLYMERS, SPE, PublicFile, fetch
 from nanonet.errors import DataError, SmilesError
 from nanonet.seeds import generator
@@ -51,7 +51,9 @@ def structures() -> tuple[list[str], dict[str, int]]:
 
 
 def sample(most: int, seed: int = 0) -> list[str]:
-    """Canonical SMILES of ``most`` repeat units with two ends of the unlabelled files, drawn at random; sorted.
+    """Canonical SMILES of ``most`` repeat units of the unlabelled files, drawn at random; sorted.
+
+    They have two ends, to which hydrogen can be bound, as descriptors want it; others are passed over.
 
     Raises:
         DataError: a file cannot be had or lacks a column.
@@ -62,7 +64,9 @@ def sample(most: int, seed: int = 0) -> list[str]:
         if len(found) == most:
             break
         try:
-            found.add(canonical(texts[number]))
+            smiles = canonical(texts[number])
+            capped(smiles)
+            found.add(smiles)
         except SmilesError:
             continue
     return sorted(found)

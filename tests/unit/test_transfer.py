@@ -130,7 +130,7 @@ def test_all_quantities_of_simulations_at_once(tmp_path: Path) -> None:
 
 
 def test_descriptors_of_unlabelled_structures(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [*POLYMERS, "CCO", "*C(", "[Cu]CCO[Au]"]
+    texts = [*POLYMERS, "CCO", "*C(", "[Cu]CCO[Au]", "*[H]*"]
     monkeypatch.setattr(corpus, "_texts", lambda *_: iter(texts))
     structures, numbers = DescribedStructures(most=100, names=["TPSA", "RingCount"], seed=77).read()
     assert sorted(structures) == sorted(POLYMERS)
