@@ -175,6 +175,10 @@ class Conductivity:
         """Ends of the error band of sigma [S/cm]."""
         return None if self.low is None or self.high is None else (10.0**self.low, 10.0**self.high)
 
+    def __str__(self) -> str:
+        band = "" if self.band is None else f" ({self.band[0]:.1e} to {self.band[1]:.1e})"
+        return f"{self.value:.1e}{band} S/cm"
+
     def to_dict(self) -> dict[str, Any]:
         """Electrolyte, prediction and band, one plain value each."""
         return {
@@ -207,6 +211,11 @@ class Arrhenius:
     activation_spread: float = 0.0
     prefactor_spread: float = 0.0
     vogel_spread: float = 0.0
+
+    def __str__(self) -> str:
+        text = f"E_a = {self.activation:.1f} +- {self.activation_spread:.1f} kJ/mol, "
+        text += f"log10 A = {self.log10_prefactor:.1f} +- {self.prefactor_spread:.1f}"
+        return text + (f", T_0 = {self.vogel:.0f} +- {self.vogel_spread:.0f} K" if self.vogel else "")
 
     def log10_conductivity(self, temperature: ArrayLike) -> FloatArray:
         """log10 of sigma in S/cm at temperatures [degC] above T_0.

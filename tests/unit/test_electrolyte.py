@@ -15,7 +15,7 @@ from nanonet.data.electrolyte_md import SimulatedElectrolytes
 from nanonet.data.laws import arrhenius, vtf
 from nanonet.data.split import Given
 from nanonet.data.table import Table
-from nanonet.domain.electrolyte import Arrhenius, Electrolyte, electrolytes
+from nanonet.domain.electrolyte import Arrhenius, Conductivity, Electrolyte, electrolytes
 from nanonet.errors import ConfigError, DataError, ElectrolyteError, InputError, SmilesError
 from nanonet.features.electrolyte import LAW, ElectrolyteFeatures
 from nanonet.metrics.pooled import PooledAbsolute
@@ -254,6 +254,8 @@ def test_support_vectors_find_a_smooth_function() -> None:
 
 def test_laws_of_temperature() -> None:
     law = Arrhenius(activation=50.0, log10_prefactor=3.0)
+    assert str(law) == "E_a = 50.0 +- 0.0 kJ/mol, log10 A = 3.0 +- 0.0"
+    assert str(Arrhenius(5.0, 0.0, vogel=300.0)).endswith(", T_0 = 300 +- 0 K")
     rise = law.log10_conductivity([0.0, 100.0])
     assert np.diff(rise)[0] == pytest.approx(50.0 / 8.31446e-3 / math.log(10) * (1 / 273.15 - 1 / 373.15), rel=1e-5)
     with pytest.raises(ElectrolyteError, match="T_0"):
@@ -281,3 +283,9 @@ def test_parameters_of_a_law_come_back() -> None:
     assert vtf(lambda table: straight.log10_conductivity(table["temperature"])[None], inputs)[0].vogel == 0.0
     with pytest.raises(InputError, match="VTF head"):
         vtf(lambda table: np.zeros((1, table.n_rows)), inputs)
+
+
+def test_a_conductivity_is_read_at_a_glance() -> None:
+    peo = Electrolyte("*CCO*", "F[B-](F)(F)F.[Li+]", molality=1.0, temperature=60)
+    assert str(Conductivity(-3.0, peo, low=-4.0, high=-2.0)) == "1.0e-03 (1.0e-04 to 1.0e-02) S/cm"
+    assert str(Conductivity(-3.0, peo)) == "1.0e-03 S/cm"
