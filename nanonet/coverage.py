@@ -18,6 +18,8 @@ from nanonet.parts import load_arrays, save_arrays
 DIRECTIONS = 32
 #: Rows whose distances are computed at a time.
 BLOCK = 1024
+#: Share of the training records that have one of another group within reach.
+SHARE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +28,9 @@ class Coverage:
 
     A record lies inside if each of its numeric inputs lies between the extremes of the training
     records, and its distance in feature space to the nearest of them is at most ``reach``: the
-    largest distance of a training record to the nearest of another group. So a hole in the middle
-    of the design counts as outside.
+    distance within which 95 % of the training records have one of another group. So a hole in the
+    middle of the design counts as outside, and a few lonely training records do not make a
+    region of all that lies between them and the others.
 
     With many features (fingerprints) the distance is that of a projection: onto the 32 principal
     directions of the training records, and, as one coordinate more, what is left of the length.
@@ -74,7 +77,7 @@ class Coverage:
         return cls(
             columns={name: column[kept] for name, column in inputs.items()},
             x=placed[kept].astype(np.float32).astype(float) if directions is not None else placed[kept],
-            reach=float(finite.max()) if finite.size else 0.0,
+            reach=float(np.quantile(finite, SHARE)) if finite.size else 0.0,
             centre=centre,
             directions=directions,
         )
@@ -118,7 +121,7 @@ class Coverage:
             if not reasons[index]:
                 reasons[index].append(
                     f"the nearest known point is {distance[index]:.2g} away in scaled inputs, "
-                    f"known points are at most {self.reach:.2g} apart"
+                    f"{SHARE:.0%} of the known points have another within {self.reach:.2g}"
                 )
         return [
             f"{'; '.join(found)}; the nearest known point is {self.describe(row[index])}" if found else ""

@@ -194,6 +194,17 @@ def test_the_region_has_edges_and_holes() -> None:
     assert not any(region.outside(inputs, x))
 
 
+def test_a_lonely_record_does_not_stretch_the_region() -> None:
+    x = np.concatenate([np.arange(40.0), [100.0]])[:, None]
+    inputs = Table({"D": x[:, 0]})
+    region = Coverage.of(inputs, x, np.arange(41).astype(str))
+    assert region.reach == 1.0
+    asked = np.array([[20.5], [60.0], [100.0]])
+    reasons = region.outside(Table({"D": asked[:, 0]}), asked)
+    assert [bool(reason) for reason in reasons] == [False, True, False]
+    assert "95% of the known points have another within 1" in reasons[1]
+
+
 def test_a_hole_in_the_middle_is_outside() -> None:
     ring = np.array([[np.cos(t), np.sin(t)] for t in np.linspace(0, 2 * np.pi, 40, endpoint=False)])
     inputs = Table({"a": ring[:, 0], "b": ring[:, 1]})
