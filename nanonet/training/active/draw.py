@@ -26,6 +26,7 @@ def progress_curves(file: Path, needed: Mapping[str, FloatArray], share: float |
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise MissingDependencyError(
             "figures need matplotlib, which is not installed: pip install 'nanonet[train]'"
@@ -46,7 +47,7 @@ def progress_curves(file: Path, needed: Mapping[str, FloatArray], share: float |
         top = next(iter(needed.values())).shape[1]
         ax.plot([0, top / share], [0, top], ":", color="0.2", linewidth=1, label="share of finds in the pool")
     ax.set(xlabel="simulations, the initial ones not counted", ylabel="finds", ylim=(0, None), xlim=(0, None))
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=8, loc="lower right", title=f"strategy (mean for {values.shape[1]})")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
