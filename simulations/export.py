@@ -119,7 +119,9 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     store.write(combined, target)
-    text, _ = write_card(combined, target, REMAKE.format(file=target.name))
+    # A card is read on other machines, where an absolute path means nothing.
+    shown = target.name if target.is_absolute() else target.as_posix()
+    text, _ = write_card(combined, target, REMAKE.format(file=shown))
     print(f"{target}: {combined.sizes['record']} records, {len(rows)} of them from {path}; its card is {text}")
     return 0
 
