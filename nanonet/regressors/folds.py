@@ -1,4 +1,4 @@
-"""Inner cross-validation: what regressors that choose something among training records share."""
+"""Choosing among training records: inner cross-validation, and draws that keep a large group from ruling."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ def out_of_fold(
         fitted = make().fit(x[train], codes[train], None if groups is None else groups[train])
         found[test] = fitted.predict(x[test])
     return found
+
+
+def at_most(n: int, groups: Groups, most: int | None, random: np.random.Generator) -> Rows:
+    """Rows of at most ``most`` records of each group, drawn at random, in order; all without a limit."""
+    if groups is None or most is None:
+        return np.arange(n)
+    order = random.permutation(n)
+    names = np.asarray(groups)[order]
+    # Place of each record among those of its group, in the random order.
+    by_name = np.argsort(names, kind="stable")
+    sorted_names = names[by_name]
+    first = np.flatnonzero(np.r_[True, sorted_names[1:] != sorted_names[:-1]])
+    start = np.repeat(first, np.diff(np.r_[first, n]))
+    kept = by_name[np.arange(n) - start < most]
+    return np.sort(order[kept])
 
 
 def standard_error(predicted: FloatArray, codes: FloatArray) -> float:

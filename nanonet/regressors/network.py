@@ -17,6 +17,7 @@ from nanonet.networks.readers import LAWS, build_reader
 from nanonet.networks.runtime import OnnxNetwork
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
 from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.regressors.folds import at_most
 from nanonet.regressors.pretraining import Pretraining, lend
 from nanonet.seeds import generator
 
@@ -113,17 +114,7 @@ class LawNetwork:
         return self
 
     def _drawn(self, n: int, groups: Groups, number: int) -> NDArray[np.int64]:
-        if groups is None or self.most is None:
-            return np.arange(n)
-        order = generator(self.seed or 0, "rows", number).permutation(n)
-        names = np.asarray(groups)[order]
-        # Place of each record among those of its group, in the random order.
-        by_name = np.argsort(names, kind="stable")
-        sorted_names = names[by_name]
-        first = np.flatnonzero(np.r_[True, sorted_names[1:] != sorted_names[:-1]])
-        start = np.repeat(first, np.diff(np.r_[first, n]))
-        kept = by_name[np.arange(n) - start < self.most]
-        return np.sort(order[kept])
+        return at_most(n, groups, self.most, generator(self.seed or 0, "rows", number))
 
     def members(self, x: FloatArray) -> FloatArray:
         """Prediction of each member, shape (n_members, n, d)."""

@@ -160,6 +160,25 @@ def test_a_larger_share_holds_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -
         Fewer(Ridge(), share=0.0)
 
 
+def test_a_large_group_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(60.0)[:, None]
+    groups = np.array(["large"] * 50 + ["small"] * 10)
+    seen: list[Any] = []
+    monkeypatch.setattr(Ridge, "fit", lambda self, x, codes, groups=None: seen.append((x, codes, groups)) or self)
+    for most, seed in ((7, 0), (7, 0), (7, 1), (20, 0)):
+        Fewer(Ridge(), most=most, seed=seed).fit(x, 2.0 * x, groups)
+    for rows, codes, names in seen:
+        assert np.array_equal(codes, 2.0 * rows)
+        assert np.array_equal(names, groups[rows[:, 0].astype(int)])
+        assert len(set(rows[:, 0])) == len(rows)
+    counted = [[int((names == name).sum()) for name in ("large", "small")] for _, _, names in seen]
+    assert counted == [[7, 7], [7, 7], [7, 7], [20, 10]]
+    assert np.array_equal(seen[0][0], seen[1][0])
+    assert not np.array_equal(seen[0][0], seen[2][0])
+    with pytest.raises(ConfigError, match="most"):
+        Fewer(Ridge(), most=0)
+
+
 def test_several_models_can_be_varied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
