@@ -21,7 +21,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -111,9 +111,7 @@ class Checkpoint:
             "target": {
                 "name": self.target,
                 "unit": self.unit,
-                "axis": None
-                if self.axis is None
-                else {"name": self.axis.name, "unit": self.axis.unit, "values": list(self.axis.values)},
+                "axis": None if self.axis is None else asdict(self.axis),
             },
             "parts": surrogate.describe(),
             "code_shape": list(surrogate.code_shape or ()),
@@ -148,7 +146,7 @@ class Checkpoint:
                 band=None if manifest["band"] is None else Band.from_json(manifest["band"]),
                 target=str(manifest["target"]["name"]),
                 unit=str(manifest["target"]["unit"]),
-                axis=None if axis is None else Axis(axis["name"], axis["unit"], tuple(axis["values"])),
+                axis=None if axis is None else _axis(axis),
                 info=manifest["info"] | {"created": manifest["created"], "versions": manifest["versions"]},
             )
         except CheckpointError:
@@ -160,6 +158,12 @@ class Checkpoint:
         if not isinstance(made.problem, Problem):
             raise CheckpointError(f"{folder / MANIFEST} names {manifest['problem']}, which is not a problem")
         return made
+
+
+def _axis(stored: Mapping[str, Any]) -> Axis:
+    """An axis as it stands in a manifest, where sequences are lists."""
+    sequences = {key: tuple(stored[key]) for key in ("values", "labels", "units") if key in stored}
+    return Axis(name=stored["name"], unit=stored["unit"], **sequences)
 
 
 def versions() -> dict[str, str]:

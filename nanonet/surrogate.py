@@ -62,7 +62,8 @@ class Surrogate:
 
     @staticmethod
     def _targets(targets: ArrayLike) -> FloatArray:
-        values = frozen_array(targets, name="targets", ndim=np.ndim(targets))
+        # Whether one of several numbers may be unknown (NaN) is for the representation to say.
+        values = frozen_array(targets, name="targets", ndim=np.ndim(targets), finite=False)
         return values[:, None] if values.ndim == 1 else values
 
     def _decode(self, codes: FloatArray) -> FloatArray:
@@ -112,8 +113,9 @@ class Surrogate:
         return self._codes_of(inputs)
 
     def roundtrip(self, targets: ArrayLike) -> FloatArray:
-        """decode(encode(targets)): the representation floor, below which no regressor gets."""
-        return self._decode(self.codes(targets))
+        """decode(encode(targets)): the representation floor, below which no regressor gets; NaN where a target is."""
+        decoded = self._decode(np.nan_to_num(self.codes(targets), nan=0.0))
+        return np.where(np.isnan(np.asarray(targets, dtype=float)), np.nan, decoded)
 
     def describe(self) -> dict[str, Any]:
         """Descriptions of the parts, as in a configuration."""

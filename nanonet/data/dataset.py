@@ -17,17 +17,41 @@ from nanonet.errors import DataError
 
 @dataclass(frozen=True)
 class Axis:
-    """What a target runs along.
+    """What a target runs along: the places of a curve, or the names of several numbers.
 
     Args:
         name: of the quantity, such as ``r``.
         unit: as in :data:`nanonet.units.UNITS`.
         values: shape (length,), rising.
+        labels: one name for each value, where the target is several numbers at once; empty for a curve.
+        units: unit of each of these numbers.
+
+    Raises:
+        DataError: labels or units of another length, or a label twice.
     """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.labels and not len(set(self.labels)) == len(self.labels) == len(self.units) == len(self.values):
+            raise DataError(
+                f"{len(self.values)} numbers need as many different labels, and a unit each, got "
+                f"{', '.join(self.labels)} and {len(self.units)} units"
+            )
+
+    @classmethod
+    def of_numbers(cls, name: str, units: Mapping[str, str]) -> Axis:
+        """The axis of several numbers: label -> unit."""
+        return cls(name, "", tuple(float(place) for place in range(len(units))), tuple(units), tuple(units.values()))
+
+    @property
+    def places(self) -> tuple[float, ...] | tuple[str, ...]:
+        """What tells the elements of a target apart: labels where there are some, else the values."""
+        return self.labels or self.values
 
     def array(self) -> FloatArray:
         """The values as an array."""
@@ -40,14 +64,15 @@ class Dataset:
 
     Args:
         inputs: named columns of n rows.
-        targets: shape (n,) for a number or (n, length) for a curve, finite.
+        targets: shape (n,) for a number or (n, length) for a curve, finite. For several numbers, whose axis has
+            labels, NaN says that one is not known; of each record at least one is.
         groups: one name per record; records of one group (replicas of one composition, repeats
             of one polymer) never lie on both sides of a split.
         target, unit: name and unit of the target.
         labels: further groupings by name, each with one text per record: what else a split may keep
             together (a polymer that occurs in many pairs) or hold out (a batch). One named ``replica``
             says which records are of the same thing, see :meth:`replicas`.
-        axis: what the last dimension of a curve runs along.
+        axis: what the last dimension of a target runs along.
         noise: standard error of each target, same shape, or ``None``.
         names: one name per record, each its own; the row number if not given.
         source: where the data come from: file, hash, how many records were left out and why.
@@ -69,11 +94,15 @@ class Dataset:
 
     def __post_init__(self) -> None:
         n = self.inputs.n_rows
-        targets = frozen_array(self.targets, name=f"targets ({self.target})", ndim=np.ndim(self.targets))
+        gaps = self.axis is not None and bool(self.axis.labels)
+        name = f"targets ({self.target})"
+        targets = frozen_array(self.targets, name=name, ndim=np.ndim(self.targets), finite=not gaps)
         if targets.ndim not in (1, 2) or len(targets) != n:
             raise DataError(f"targets must have shape ({n},) or ({n}, length), got {targets.shape}")
         if targets.ndim == 2 and (self.axis is None or len(self.axis.values) != targets.shape[1]):
             raise DataError(f"targets of shape {targets.shape} need an axis of {targets.shape[1]} values")
+        if gaps and (np.isinf(targets).any() or not np.isfinite(targets).any(axis=1).all()):
+            raise DataError(f"{name} must be finite or NaN (not known), at least one of each record known")
         groups = np.array(self.groups, dtype=str)
         if groups.shape != (n,):
             raise DataError(f"groups must name one group for each of {n} records, got shape {groups.shape}")
@@ -98,6 +127,11 @@ class Dataset:
         return self.inputs.n_rows
 
     @property
+    def curve(self) -> bool:
+        """Whether a target is a curve, whose elements are places along the axis."""
+        return self.axis is not None and not self.axis.labels
+
+    @property
     def n_groups(self) -> int:
         """Number of different groups."""
         return len(set(self.groups.tolist()))
@@ -119,6 +153,27 @@ class Dataset:
             labels={name: values[chosen] for name, values in self.labels.items()},
             noise=None if self.noise is None else self.noise[chosen],
             names=tuple(names),
+        )
+
+    def number(self, label: str) -> tuple[NDArray[np.int64], Dataset]:
+        """One of several numbers: the rows where it is known, and these records with it as their target.
+
+        Raises:
+            DataError: the target is not several numbers, or none of them is called so.
+        """
+        if self.axis is None or label not in self.axis.labels:
+            known = "one number or a curve" if self.axis is None or not self.axis.labels else self.axis.labels
+            raise DataError(f"there is no number {label!r} in the target; it is {known}")
+        place = self.axis.labels.index(label)
+        rows = np.flatnonzero(np.isfinite(self.targets[:, place]))
+        chosen = self.take(rows)
+        return rows, replace(
+            chosen,
+            targets=chosen.targets[:, place],
+            noise=None if chosen.noise is None else chosen.noise[:, place],
+            target=label,
+            unit=self.axis.units[place],
+            axis=None,
         )
 
     def grouping(self, by: str | None = None) -> NDArray[np.str_]:

@@ -160,23 +160,15 @@ class Electrolytes:
 
     def present(self, prediction: Prediction) -> list[Conductivity]:
         """One :class:`nanonet.domain.electrolyte.Conductivity` per record."""
-        inputs = prediction.inputs
-        known = inputs["molar_mass_known"] > 0
         return [
             Conductivity(
                 log10=float(prediction.targets[row]),
-                electrolyte=Electrolyte(
-                    polymer=values["polymer"],
-                    salt=values["salt"],
-                    molality=values["molality"],
-                    temperature=values["temperature"],
-                    molar_mass=10.0 ** values["log10_molar_mass"] if known[row] else None,
-                ),
+                electrolyte=one,
                 low=None if prediction.low is None else float(prediction.low[row]),
                 high=None if prediction.high is None else float(prediction.high[row]),
                 in_domain=not prediction.outside[row],
             )
-            for row, values in enumerate(inputs.rows())
+            for row, one in enumerate(electrolytes_of(prediction.inputs))
         ]
 
 
@@ -200,6 +192,20 @@ def table_of(found: Sequence[Electrolyte]) -> Table:
             "temperature": np.array([one.temperature for one in found], dtype=float),
         }
     )
+
+
+def electrolytes_of(inputs: Table) -> list[Electrolyte]:
+    """The electrolytes that :func:`table_of` made a table of."""
+    return [
+        Electrolyte(
+            polymer=values["polymer"],
+            salt=values["salt"],
+            molality=values["molality"],
+            temperature=values["temperature"],
+            molar_mass=10.0 ** values["log10_molar_mass"] if values["molar_mass_known"] > 0 else None,
+        )
+        for values in inputs.rows()
+    ]
 
 
 def chem_prop_folds(polymers: Sequence[str]) -> NDArray[np.str_]:

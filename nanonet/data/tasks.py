@@ -85,17 +85,10 @@ class SimulatedTransport:
 
 @lru_cache(maxsize=4)
 def _transport(path: str | None, quantities: tuple[str, ...]) -> tuple[tuple[str, ...], FloatArray]:
-    polymers: dict[str, str] = {}
-    columns: list[dict[str, float]] = []
-    for quantity in quantities:
-        data = SimulatedElectrolytes(path, n_clusters=0, quantity=quantity).read()
-        base = data.inputs["batch"] == "base"
-        values = data.targets.copy()
-        if base.any() and not base.all():
-            values[base] += values[~base].mean() - values[base].mean()
-        columns.append(dict(zip(data.names, values.tolist(), strict=True)))
-        polymers |= dict(zip(data.names, data.inputs["polymer"].tolist(), strict=True))
-    rows = sorted(polymers, key=int)
-    numbers = np.array([[column.get(row, np.nan) for column in columns] for row in rows])
+    data = SimulatedElectrolytes(path, n_clusters=0, quantity=quantities).read()
+    base = data.inputs["batch"] == "base"
+    numbers = data.targets.copy()
+    if base.any() and not base.all():
+        numbers[base] += np.nanmean(numbers[~base], axis=0) - np.nanmean(numbers[base], axis=0)
     numbers.flags.writeable = False
-    return tuple(polymers[row] for row in rows), numbers
+    return tuple(data.inputs["polymer"].tolist()), numbers

@@ -191,6 +191,53 @@ class Conductivity:
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """Several transport quantities of an electrolyte, as predicted.
+
+    Args:
+        numbers: name to number, such as log10_conductivity (log10 of S/cm), log10_li_diffusivity (log10 of cm2/s)
+            and transference_number.
+        electrolyte: what they are of.
+        low, high: ends of the error bands, or ``None`` for a model that was not calibrated.
+        in_domain: whether the training data cover it.
+    """
+
+    numbers: Mapping[str, float]
+    electrolyte: Electrolyte
+    low: Mapping[str, float] | None = None
+    high: Mapping[str, float] | None = None
+    in_domain: bool = True
+
+    def __getitem__(self, name: str) -> float:
+        """A number by its name.
+
+        Raises:
+            ElectrolyteError: there is none of that name.
+        """
+        if name not in self.numbers:
+            raise ElectrolyteError(f"there is no {name!r} among the predicted {', '.join(self.numbers)}")
+        return self.numbers[name]
+
+    def band(self, name: str) -> tuple[float, float] | None:
+        """Ends of the error band of a number."""
+        self[name]
+        return None if self.low is None or self.high is None else (self.low[name], self.high[name])
+
+    def __str__(self) -> str:
+        parts = []
+        for name, value in self.numbers.items():
+            ends = self.band(name)
+            parts.append(f"{name} {value:.3g}" + ("" if ends is None else f" ({ends[0]:.3g} to {ends[1]:.3g})"))
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Electrolyte, predictions and bands, one plain value each."""
+        ends = {"low": self.low or {}, "high": self.high or {}}
+        bands = {f"{name}_{end}": value for end, values in ends.items() for name, value in values.items()}
+        return {**self.electrolyte.to_dict(), **self.numbers, **bands, "in_domain": self.in_domain}
+
+
+@dataclass(frozen=True, slots=True)
 class Arrhenius:
     """log10 sigma = log10 A - E_a / (R (T - T_0) ln 10).
 

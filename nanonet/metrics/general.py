@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Dataset
@@ -167,3 +168,45 @@ class Subset:
             return NOT_DEFINED
         kept = None if folds is None else folds[rows]
         return self.of.difference(truth.take(rows), predicted[rows], reference[rows], kept)
+
+
+class OfNumber:
+    """Another metric, of one of several numbers that are predicted at once, where that is known.
+
+    Args:
+        of: the metric.
+        number: label of the number, as in the target's axis.
+    """
+
+    def __init__(self, of: Metric, number: str) -> None:
+        self.of, self.number = of, str(number)
+        self.name, self.unit, self.smaller_is_better = of.name, of.unit, of.smaller_is_better
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {"of": describe(self.of), "number": self.number}
+
+    def _one(self, truth: Dataset, *predicted: FloatArray) -> tuple[NDArray[np.int64], Dataset, list[FloatArray]]:
+        """The rows where it is known, their records, and the predictions for them."""
+        rows, records = truth.number(self.number)
+        labels = () if truth.axis is None else truth.axis.labels
+        return rows, records, [own[rows, labels.index(self.number)] for own in predicted]
+
+    def values(self, truth: Dataset, predicted: FloatArray) -> FloatArray:
+        """As the metric, NaN where the number is not known."""
+        rows, records, (own,) = self._one(truth, predicted)
+        made = np.full(len(truth), np.nan)
+        if len(rows):
+            made[rows] = self.of.values(records, own)
+        return made
+
+    def estimate(self, truth: Dataset, predicted: FloatArray, folds: Folds = None) -> Estimate:
+        """The metric of the records where it is known; not defined where there are none."""
+        rows, records, (own,) = self._one(truth, predicted)
+        return self.of.estimate(records, own, None if folds is None else folds[rows]) if len(rows) else NOT_DEFINED
+
+    def difference(self, truth: Dataset, predicted: FloatArray, reference: FloatArray, folds: Folds = None) -> Estimate:
+        """The difference for those records."""
+        rows, records, (own, other) = self._one(truth, predicted, reference)
+        kept = None if folds is None else folds[rows]
+        return self.of.difference(records, own, other, kept) if len(rows) else NOT_DEFINED

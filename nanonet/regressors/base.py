@@ -33,7 +33,7 @@ class Regressor(Protocol):
 
         Args:
             x: features, shape (n, p).
-            codes: shape (n, d).
+            codes: shape (n, d), finite; regressors that say so also take NaN for what is not known.
             groups: group of each record. A regressor that splits its training data itself, to choose
                 a setting or when to stop, keeps groups together; the others take no notice.
         """
@@ -60,14 +60,27 @@ class Regressor(Protocol):
         """Read what :meth:`save` wrote."""
 
 
-def training_arrays(x: ArrayLike, codes: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Features (n, p) and codes (n, d) as finite arrays of equal length.
+def training_arrays(x: ArrayLike, codes: ArrayLike, *, gaps: bool = False) -> tuple[FloatArray, FloatArray]:
+    """Features (n, p) and codes (n, d) as arrays of equal length, finite.
+
+    Args:
+        x: features.
+        codes: what to learn.
+        gaps: codes may be NaN, which says that they are not known; each is known for some row.
 
     Raises:
         InputError: other shapes, no rows, or values that are not finite.
     """
     features = frozen_array(x, name="x", ndim=2)
-    targets = frozen_array(codes, name="codes", ndim=2)
+    targets = frozen_array(codes, name="codes", ndim=2, finite=False)
+    known = np.isfinite(targets)
+    if not gaps and np.isnan(targets).any():
+        raise InputError(
+            f"codes must be known, and {int(np.isnan(targets).sum())} of {targets.size} are NaN; let a network learn "
+            "them together, or a regressor of each by itself (regressor=each)"
+        )
+    if np.isinf(targets).any() or (targets.size and not known.any(axis=0).all()):
+        raise InputError("codes must be finite or, where this is allowed, NaN, and each known for at least one row")
     if len(features) != len(targets) or not len(features):
         raise InputError(f"x and codes need the same number of rows, at least one, got {len(features)}, {len(targets)}")
     return features, targets

@@ -55,7 +55,7 @@ class Dense:
 
     def _learn(self, x: FloatArray, codes: FloatArray) -> FloatArray:
         """Standardise the codes and remember how; returns them."""
-        mean, scale = codes.mean(axis=0), codes.std(axis=0)
+        mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         self._state = {"mean": mean, "scale": scale, "columns": np.array(x.shape[1])}
         return (codes - mean) / scale
@@ -68,8 +68,8 @@ class Dense:
         return x, network, state
 
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
-        """Fit the network."""
-        x, codes = training_arrays(x, codes)
+        """Fit the network; a code that is NaN is not known, and counts for nothing."""
+        x, codes = training_arrays(x, codes, gaps=True)
         self._fit_network(x, self._learn(x, codes), "dense")
         return self
 

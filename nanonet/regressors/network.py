@@ -88,9 +88,9 @@ class LawNetwork:
         return 0 if reader is None else int(reader.columns)
 
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
-        """Fit every member."""
-        x, codes = training_arrays(x, codes)
-        mean, scale = codes.mean(axis=0), codes.std(axis=0)
+        """Fit every member; a code that is NaN is not known, and counts for nothing."""
+        x, codes = training_arrays(x, codes, gaps=True)
+        mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         scaled = (codes - mean) / scale
         models: list[Any] = []

@@ -32,7 +32,8 @@ class Representation(Protocol):
       one target, g' = decode(encode(g)), for targets like those it was fitted on; infinite where
       no promise can be made (a learned compression);
     * ``requires_fit``: whether ``encode`` and ``decode`` need a ``fit`` (or a ``load``) first;
-    * ``lowest``: smallest target it takes, 0 for an RDF, minus infinity for any number.
+    * ``lowest``: smallest target it takes, 0 for an RDF, minus infinity for any number;
+    * ``gaps``, if it has it: NaN among the targets says that a number is not known, and is NaN among the codes.
     """
 
     tolerance: float
@@ -89,13 +90,14 @@ class Representation(Protocol):
         ...
 
 
-def as_targets(targets: ArrayLike, *, n_bins: int | None, lowest: float) -> FloatArray:
+def as_targets(targets: ArrayLike, *, n_bins: int | None, lowest: float, gaps: bool = False) -> FloatArray:
     """Targets as a new float array of shape (n, n_bins).
 
     Args:
         targets: what the caller gave.
         n_bins: number of bins expected, ``None`` where any will do.
         lowest: smallest value allowed.
+        gaps: NaN is allowed, for what is not known.
 
     Raises:
         InputError: not numbers, another shape, empty, not finite, or below ``lowest``.
@@ -107,7 +109,7 @@ def as_targets(targets: ArrayLike, *, n_bins: int | None, lowest: float) -> Floa
             f"targets have shape {array.shape}, expected {wanted} with n at least 1; "
             "give one row per record, all on one grid (one RDF: rdf.g[None])"
         )
-    bad = ~np.isfinite(array) | (array < lowest)
+    bad = (np.isinf(array) if gaps else ~np.isfinite(array)) | (array < lowest)
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         least = "" if np.isneginf(lowest) else f" and at least {lowest:g}"

@@ -33,6 +33,7 @@ def calibrate(
     groups: NDArray[np.str_],
     scale: Scale,
     level: float = 0.9,
+    curve: bool = True,
 ) -> Band | None:
     """The band u(y) -/+ w_j sqrt(s0^2 + s^2) that holds ``level`` of the held-out values.
 
@@ -44,11 +45,13 @@ def calibrate(
 
     Args:
         predicted: of held-out records, shape (n,) or (n, length); rows with NaN are left out.
-        truth: of the same.
+        truth: of the same; NaN where one of several numbers is not known.
         spread: of the members in code space, shape (n,).
         groups: of the records.
         scale: on which errors are alike.
         level: share of values inside.
+        curve: whether bins are places of a curve, of which neighbours err alike: the profile is smoothed, and c is one
+            number. For several numbers at once nothing is smoothed, and each has a c of its own.
 
     Returns:
         ``None`` with fewer than 3 groups: too few to say anything.
@@ -60,17 +63,32 @@ def calibrate(
         return None
     predicted, truth, spread = predicted[known], truth[known], np.asarray(spread, dtype=float)[known]
     errors = np.abs(scale.to(predicted) - scale.to(truth))
-    size = np.sqrt((errors**2).mean(axis=1)) + 1e-12
+    size = np.sqrt(np.nanmean(errors**2, axis=1)) + 1e-12
     typical = float(np.sqrt((spread**2).mean()))
     offsets = [factor * typical for factor in OFFSETS] if typical > 0 else [1.0]
     offset = min(offsets, key=lambda s0: float(np.var(np.log(size / np.sqrt(s0**2 + spread**2)))))
     sigma = np.sqrt(offset**2 + spread**2)[:, None]
-    profile = np.sqrt(_smooth(((errors / sigma) ** 2).mean(axis=0)))
+    # A number that is known for no held-out record gets the mean width.
+    known_bins = np.isfinite(errors).any(axis=0)
+    square = np.full(errors.shape[1], np.nanmean((errors / sigma) ** 2))
+    square[known_bins] = np.nanmean(((errors / sigma) ** 2)[:, known_bins], axis=0)
+    profile = np.sqrt(_smooth(square) if curve else square)
     # Bins that are never wrong, inside the core, still get a sliver of the mean width.
     profile = np.maximum(profile, 1e-2 * np.sqrt((profile**2).mean()) + 1e-12)
-    counts = truth >= scale.floor if scale.log else np.ones_like(truth, dtype=bool)
-    factor = float(np.quantile((errors / (sigma * profile))[counts], level)) if counts.any() else 1.0
+    counts = _counting(truth, scale)
+    relative = errors / (sigma * profile)
+    together = float(np.quantile(relative[counts], level)) if counts.any() else 1.0
+    factor = np.full(len(profile), together)
+    if not curve:
+        # Errors of different quantities have different distributions: each number has its own quantile.
+        for place in np.flatnonzero(counts.any(axis=0)):
+            factor[place] = np.quantile(relative[counts[:, place], place], level)
     return Band(scale=scale, width=factor * profile, offset=offset, level=level)
+
+
+def _counting(truth: FloatArray, scale: Scale) -> NDArray[np.bool_]:
+    """Which true values a band has to hold: those that are known and, on a logarithmic scale, reach the floor."""
+    return np.asarray(np.isfinite(truth) & (truth >= scale.floor if scale.log else True))
 
 
 def _smooth(values: FloatArray) -> FloatArray:
@@ -118,6 +136,7 @@ def coverage(
     groups: NDArray[np.str_],
     scale: Scale,
     level: float = 0.9,
+    curve: bool = True,
 ) -> Coverage | None:
     """Calibrate without one group and look at it, group after group; arguments as :func:`calibrate`.
 
@@ -136,17 +155,17 @@ def coverage(
         inside, width = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
         for name in names:
             out = groups == name
-            band = calibrate(predicted[~out], truth[~out], used[~out], groups[~out], scale, level)
+            band = calibrate(predicted[~out], truth[~out], used[~out], groups[~out], scale, level, curve)
             if band is None:
                 continue
             low, high = band.around(predicted[out], used[out])
-            counts = truth[out] >= scale.floor if scale.log else np.ones_like(truth[out], dtype=bool)
+            counts = _counting(truth[out], scale)
             hit = ((truth[out] >= low) & (truth[out] <= high) & counts).sum(axis=1)
             total = counts.sum(axis=1)
             inside[out] = np.divide(100.0 * hit, total, out=np.full(len(hit), np.nan), where=total > 0)
             width[out] = 2.0 * band.half_width(used[out]).mean(axis=1)
         found[key] = (inside, width)
-    size = np.sqrt(((scale.to(predicted) - scale.to(truth)) ** 2).mean(axis=1))
+    size = np.sqrt(np.nanmean((scale.to(predicted) - scale.to(truth)) ** 2, axis=1))
     return Coverage(
         level=level,
         inside=estimate(found["own"][0], groups),

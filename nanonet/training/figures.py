@@ -90,9 +90,9 @@ def code_parity(file: Path, parts: Mapping[str, tuple[FloatArray, FloatArray]]) 
 
 
 def r_squared(true: FloatArray, predicted: FloatArray) -> float:
-    """1 - sum (predicted - true)^2 / sum (true - mean)^2 over all elements, mean per column."""
-    total = float(((true - true.mean(axis=0)) ** 2).sum())
-    return 1.0 - float(((predicted - true) ** 2).sum()) / total if total > 0 else float("nan")
+    """1 - sum (predicted - true)^2 / sum (true - mean)^2 over all known elements, mean per column."""
+    total = float(np.nansum((true - np.nanmean(true, axis=0)) ** 2))
+    return 1.0 - float(np.nansum((predicted - true) ** 2)) / total if total > 0 else float("nan")
 
 
 def curves(
@@ -104,8 +104,11 @@ def curves(
     scale: Scale,
     label: str = "predicted",
 ) -> None:
-    """True curves with their standard error and predicted ones with their band, a panel per record."""
-    if dataset.axis is None:
+    """True curves with their standard error and predicted ones with their band, a panel per record.
+
+    Of numbers, predicted against true ones; of several numbers, a panel for each.
+    """
+    if dataset.axis is None or dataset.axis.labels:
         _parity(file, dataset, rows, predicted, band)
         return
     chosen = list(rows)[:PANELS]
@@ -140,24 +143,39 @@ def _title(dataset: Dataset, row: int) -> str:
 def _parity(
     file: Path, dataset: Dataset, rows: Sequence[int], predicted: FloatArray, band: tuple[FloatArray, FloatArray] | None
 ) -> None:
-    """Predicted against true numbers; of many records, how many lie in each place."""
-    index = np.array(list(rows))
-    true, found = dataset.targets[index], predicted[index]
-    with _figure(file, size=(4.6, 4.0)) as axes:
-        ax = axes[0, 0]
-        low, high = (float(end(np.concatenate([true, found]))) for end in (np.min, np.max))
-        room = 0.03 * (high - low) or 1.0
-        ends = (low - room, high + room)
-        if len(index) >= CROWD:
-            shown = ax.hexbin(true, found, gridsize=45, extent=(*ends, *ends), mincnt=1, bins="log", cmap="Blues")
-            ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
-        else:
-            error = None if band is None else np.abs(np.stack([found - band[0][index], band[1][index] - found]))
-            ax.errorbar(true, found, yerr=error, fmt=".", color=TEST, ecolor="0.8")
-        ax.plot(ends, ends, color=TRUE, linewidth=0.8)
-        ax.set_title(f"{len(index):,} records, mean absolute error {np.abs(found - true).mean():.3g}", fontsize=9)
-        ax.set(xlabel=f"true {dataset.target} [{dataset.unit}]", ylabel="predicted", xlim=ends, ylim=ends)
-        ax.set_aspect("equal")
+    """Predicted against true numbers, a panel for each; of many records, how many lie in each place."""
+    chosen = dataset.take(np.array(list(rows)))
+    found = predicted[list(rows)]
+    ends = None if band is None else [end[list(rows)] for end in band]
+    labels = () if dataset.axis is None else dataset.axis.labels
+    columns = min(3, max(1, len(labels)))
+    with _figure(file, -(-max(1, len(labels)) // columns), columns, (4.6, 4.0)) as axes:
+        if not labels:
+            _against(axes[0, 0], chosen, found, None if ends is None else (ends[0], ends[1]))
+        for place, (ax, label) in enumerate(zip(axes.ravel(), labels, strict=False)):
+            known, one = chosen.number(label)
+            own = None if ends is None else (ends[0][known, place], ends[1][known, place])
+            _against(ax, one, found[known, place], own)
+        for ax in axes.ravel()[max(1, len(labels)) :]:
+            ax.set_axis_off()
+
+
+def _against(ax: Any, dataset: Dataset, found: FloatArray, band: tuple[FloatArray, FloatArray] | None) -> None:
+    """Predicted against true numbers of a data set on one pair of axes."""
+    true = dataset.targets
+    low, high = (float(end(np.concatenate([true, found]))) for end in (np.min, np.max))
+    room = 0.03 * (high - low) or 1.0
+    ends = (low - room, high + room)
+    if len(true) >= CROWD:
+        shown = ax.hexbin(true, found, gridsize=45, extent=(*ends, *ends), mincnt=1, bins="log", cmap="Blues")
+        ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
+    else:
+        error = None if band is None else np.abs(np.stack([found - band[0], band[1] - found]))
+        ax.errorbar(true, found, yerr=error, fmt=".", color=TEST, ecolor="0.8")
+    ax.plot(ends, ends, color=TRUE, linewidth=0.8)
+    ax.set_title(f"{len(true):,} records, mean absolute error {np.abs(found - true).mean():.3g}", fontsize=9)
+    ax.set(xlabel=f"true {dataset.target} [{dataset.unit}]", ylabel="predicted", xlim=ends, ylim=ends)
+    ax.set_aspect("equal")
 
 
 def bands(file: Path, inside: FloatArray, half_width: FloatArray, error: FloatArray, level: float, unit: str) -> None:

@@ -187,6 +187,10 @@ BAD: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_targets(make: Make, fitted: Representation, name: str) -> None:
     bad, received = BAD[name]
+    if name == "nan" and getattr(fitted, "gaps", False):
+        codes = fitted.encode(bad)
+        assert np.array_equal(np.isnan(codes), np.isnan(bad)), "what is not known is NaN among the codes, nothing else"
+        return
     for use in (make().fit, fitted.encode):
         with pytest.raises(InputError, match=received) as caught:
             use(bad)

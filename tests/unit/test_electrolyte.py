@@ -196,13 +196,22 @@ def test_simulated_electrolytes(tmp_path: Path) -> None:
     shares = SimulatedElectrolytes(path, n_clusters=0, quantity="transference_number").read()
     assert shares.targets.tolist() == [0.3, 0.9]
     assert shares.source["left_out"] == {"impossible": 2, "repeated": 0}
+    both = SimulatedElectrolytes(path, n_clusters=0, quantity=["conductivity", "transference_number"]).read()
+    assert both.targets[:, 0] == pytest.approx(-5.0)
+    assert both.targets[:, 1].tolist() == pytest.approx([0.3, np.nan, np.nan, 0.9], nan_ok=True)
+    assert both.axis is not None
+    assert both.axis.places == ("log10_conductivity", "transference_number")
+    assert both.source["unknown"] == 2
+    rows, one = both.number("transference_number")
+    assert (rows.tolist(), one.targets.tolist(), one.unit) == ([0, 3], [0.3, 0.9], "1")
     fold = Given("batch", only=["dummy_1200"]).split(data, 0)[0]
     assert (fold.test.tolist(), fold.train.tolist()) == ([1], [0, 2, 3])
     table, single = SimulatedElectrolytes().parse(None, {"polymer": "*CCO*", "temperature": 80.0})
     assert single
     assert table["batch"].tolist() == ["dummy_1200"]
-    with pytest.raises(ConfigError, match="quantity"):
-        SimulatedElectrolytes(quantity="colour")
+    for wrong in ("colour", [], ["conductivity", "colour"], ["conductivity", "conductivity"]):
+        with pytest.raises(ConfigError, match="quantit"):
+            SimulatedElectrolytes(quantity=wrong)
     rows[1][3] = 0.0
     with pytest.raises(DataError, match=r"row 1.*positive"):
         SimulatedElectrolytes(str(write(tmp_path / "bad.csv", rows, header)), 0).read()
