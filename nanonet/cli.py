@@ -224,6 +224,52 @@ def screen(
     typer.echo(f"wrote {target}", err=True)
 
 
+@app.command(name="phase-map")
+def phase_map(
+    diameter: Annotated[float, typer.Option("--D", help="Diameter of a nanoparticle [sigma].")],
+    length: Annotated[float, typer.Option("--N", help="Monomers in a chain.")],
+    phi: Annotated[float, typer.Option("--phi", help="Volume fraction of nanoparticles.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Figure to write (.png, .pdf or .svg).")],
+    table: Annotated[Path | None, typer.Option("--table", help="Also write the grid (.csv).")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Name or folder of a checkpoint.")] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option("--records", help="Data set with simulated compositions; the shipped one without."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="Points of a side of the grid.")] = 41,
+    eps_np_np: Annotated[
+        tuple[float, float], typer.Option("--eps-np-np", help="Range of the NP-NP attraction [epsilon].")
+    ] = (0.1, 2.5),
+    eps_p_np: Annotated[
+        tuple[float, float], typer.Option("--eps-p-np", help="Range of the polymer-NP attraction [epsilon].")
+    ] = (0.1, 1.5),
+    members: Annotated[
+        bool, typer.Option("--members/--no-members", help="Show where the model's members disagree.")
+    ] = True,
+) -> None:
+    """Draw which phase the nanoparticles are in, over both attractions at fixed D, N and phi.
+
+    Example: nanonet phase-map --D 3 --N 30 --phi 0.05 --output map.png --table map.csv
+    """
+    from nanonet.phases import phase_map as predict_map
+
+    if target.suffix not in {".png", ".pdf", ".svg"}:
+        raise InputError(f"--output must end in .png, .pdf or .svg, got {target.name!r}")
+    if table is not None and table.suffix != ".csv":
+        raise InputError(f"--table must end in .csv, got {table.name!r}")
+    settings: dict[str, Any] = {"D": diameter, "N": length, "phi": phi, "model": model, "records": records, "n": n}
+    settings |= {"eps_np_np": eps_np_np, "eps_p_np": eps_p_np, "members": members}
+    with _bar(n * n) as step:
+        found = predict_map(**settings, progress=step)
+    found.plot(target)
+    if table is not None:
+        found.write(table)
+    typer.echo(", ".join(f"{phase} {share:.0%}" for phase, share in found.shares().items()) + " of the map", err=True)
+    if found.note:
+        typer.echo(found.note, err=True)
+    typer.echo(f"wrote {target}" + (f" and {table}" if table is not None else ""), err=True)
+
+
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, where that is a terminal."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray, frozen_array
 from nanonet.domain.composition import Composition
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Phase = Literal["aggregated", "bridged", "dispersed"]
+#: All of them.
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 #: Half-width of a two-sided 90 % interval of a normal distribution, in standard errors.
 Z90 = 1.6448536269514722
@@ -32,6 +35,55 @@ def standard_grid() -> FloatArray:
     """Centres of the 100 bins of 0.1 sigma between 0 and 10 sigma."""
     width = R_MAX / N_BINS
     return (np.arange(N_BINS) + 0.5) * width
+
+
+def shell_means(r: FloatArray, g: FloatArray, low: float, high: float) -> FloatArray:
+    """Mean of each of many g over the spherical shell from ``low`` to ``high`` [sigma], weighted by r^2.
+
+    The bins count with the part of their volume that lies in the shell.
+
+    Args:
+        r: centres of equal bins [sigma], shape (n_bins,).
+        g: shape (..., n_bins).
+        low: inner radius of the shell [sigma].
+        high: outer radius [sigma].
+
+    Raises:
+        InputError: the shell is empty or reaches beyond the grid.
+    """
+    half = 0.5 * float(r[1] - r[0])
+    begin, end = float(r[0]) - half, float(r[-1]) + half
+    if not low < high or low < begin - 1e-9 or high > end + 1e-9:
+        raise InputError(
+            f"a shell from {low:g} to {high:g} sigma is not inside the grid, {max(begin, 0.0):g} to {end:g} sigma"
+        )
+    inner = np.clip(r - half, low, high)
+    outer = np.clip(r + half, low, high)
+    weight = outer**3 - inner**3
+    return np.asarray(np.sum(weight * g, axis=-1) / np.sum(weight))
+
+
+def classify_phases(r: FloatArray, g: FloatArray, diameter: float, threshold: float = 2.0) -> NDArray[np.str_]:
+    """Phase of each of many g of nanoparticles of one diameter, as :meth:`RDF.classify_phase` defines it.
+
+    Args:
+        r: centres of equal bins [sigma], shape (n_bins,).
+        g: shape (..., n_bins).
+        diameter: of the NPs [sigma].
+        threshold: on the mean of g in a shell, above which its phase counts.
+
+    Returns:
+        One of :data:`PHASES` for each, shape (...).
+
+    Raises:
+        InputError: the shells reach beyond the grid.
+    """
+    contact = LJ_MINIMUM * diameter + MONOMER_DIAMETER / 4
+    bridge = LJ_MINIMUM * (diameter + MONOMER_DIAMETER) + MONOMER_DIAMETER / 4
+    in_contact = shell_means(r, g, 0.8 * diameter, contact)
+    in_bridge = shell_means(r, g, contact, bridge)
+    named = np.where(in_contact >= in_bridge, "aggregated", "bridged")
+    return np.where(np.maximum(in_contact, in_bridge) <= threshold, "dispersed", named)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,16 +211,7 @@ class RDF:
         Raises:
             InputError: the shell is empty or reaches beyond the grid.
         """
-        half = 0.5 * self.bin_width
-        begin, end = float(self.r[0]) - half, float(self.r[-1]) + half
-        if not low < high or low < begin - 1e-9 or high > end + 1e-9:
-            raise InputError(
-                f"a shell from {low:g} to {high:g} sigma is not inside the grid, {max(begin, 0.0):g} to {end:g} sigma"
-            )
-        inner = np.clip(self.r - half, low, high)
-        outer = np.clip(self.r + half, low, high)
-        weight = outer**3 - inner**3
-        return float(np.sum(weight * self.g) / np.sum(weight))
+        return float(shell_means(self.r, self.g, low, high))
 
     @property
     def phase(self) -> Phase:
@@ -189,14 +232,7 @@ class RDF:
         """
         if self.composition is None:
             raise InputError("the phase needs the NP diameter: give the RDF its composition")
-        diameter = self.composition.D
-        contact = LJ_MINIMUM * diameter + MONOMER_DIAMETER / 4
-        bridge = LJ_MINIMUM * (diameter + MONOMER_DIAMETER) + MONOMER_DIAMETER / 4
-        in_contact = self.shell_mean(0.8 * diameter, contact)
-        in_bridge = self.shell_mean(contact, bridge)
-        if max(in_contact, in_bridge) <= threshold:
-            return "dispersed"
-        return "aggregated" if in_contact >= in_bridge else "bridged"
+        return cast("Phase", classify_phases(self.r, self.g, self.composition.D, threshold).item())
 
     def plot(self, ax: Axes | None = None, *, log: bool = False, label: str | None = None, **style: Any) -> Axes:
         """Draw g(r) with its 90 % band and its first peak; returns the axes.
