@@ -4,6 +4,8 @@
 
     python -m nanonet.evaluate                              # all models of conf/comparison in one table
     python -m nanonet.evaluate comparison=latent_size       # a study of one setting
+    python -m nanonet.evaluate comparison=learning_curve    # errors against how much there is to learn from
+    python -m nanonet.evaluate comparison.sizes=[20,40]     # the same, of the models of any comparison
     python -m nanonet.evaluate comparison=blend_atlas       # how records lie in several feature spaces
     python -m nanonet.evaluate checkpoint=nanonet           # a checkpoint, by name or folder
 
@@ -20,6 +22,7 @@ from nanonet.paths import CONF
 from nanonet.training.atlas import atlas
 from nanonet.training.compare import compare, study
 from nanonet.training.launch import launch
+from nanonet.training.learning_curve import learning_curve
 from nanonet.training.revisit import revisit
 from nanonet.training.run import check_keys
 
@@ -48,12 +51,16 @@ def evaluate(config: dict[str, Any]) -> Path:
         return revisit(config, str(config["checkpoint"]))
     task = dict(config["comparison"])
     settings = {**config, "name": task.pop("name"), "reference": task.pop("reference", None)}
-    vary, models, spaces = (task.pop(key, None) for key in ("vary", "models", "atlas"))
+    vary, models, spaces, sizes = (task.pop(key, None) for key in ("vary", "models", "atlas", "sizes"))
     if task or (spaces is None) == (vary is None and models is None):
         raise ConfigError(
-            "a comparison has the keys name, reference and models, vary (of the model, or of all models) or atlas, "
-            f"got {', '.join(config['comparison'])}"
+            "a comparison has the keys name, reference and models (perhaps with sizes), vary (of the model, or of all "
+            f"models) or atlas, got {', '.join(config['comparison'])}"
         )
+    if sizes is not None:
+        if models is None or vary is not None:
+            raise ConfigError("sizes are of a comparison of models, which this one is not; name another comparison")
+        return learning_curve(settings, models, sizes)
     if spaces is not None:
         return atlas(settings, spaces)
     if vary is None:

@@ -16,13 +16,16 @@ from nanonet.seeds import generator
 RESAMPLES = 2000
 #: Resamples for a statistic of a whole set, which costs more each.
 SET_RESAMPLES = 500
+#: Fewest groups in the denominator of a ratio for which an interval is given; a bootstrap of fewer says nothing.
+LEAST_OTHERS = 5
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over groups with its 95 % bootstrap interval, and over how many groups it is.
 
-    ``n_groups`` counts the groups where the quantity is defined, ``n_asked`` all of them.
+    ``n_groups`` counts the groups where the quantity is defined, ``n_asked`` all of them; the ends are NaN where
+    no interval can be given.
     """
 
     value: float
@@ -45,7 +48,11 @@ class Estimate:
         """``0.123 (0.1 to 0.15)``, with a note where it is not defined for all groups."""
         if self.n_groups == 0:
             return "not defined"
-        interval = "" if self.n_groups == 1 else f" ({self.low:.{digits}g} to {self.high:.{digits}g})"
+        interval = (
+            ""
+            if self.n_groups == 1 or np.isnan(self.low + self.high)
+            else f" ({self.low:.{digits}g} to {self.high:.{digits}g})"
+        )
         note = "" if self.n_groups == self.n_asked else f" [{self.n_groups} of {self.n_asked}]"
         return f"{self.value:.{digits}g}{interval}{note}"
 
@@ -83,6 +90,42 @@ def estimate(values: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Est
 def paired_difference(values: FloatArray, reference: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Estimate:
     """Mean over groups of (value - reference), record by record: is one better than the other?"""
     return estimate(np.asarray(values) - np.asarray(reference), groups, seed)
+
+
+def ratio(
+    values: FloatArray, groups: NDArray[np.str_], others: FloatArray, other_groups: NDArray[np.str_], seed: int = 0
+) -> Estimate:
+    """Mean over groups of ``values`` divided by the mean over groups of ``others``, such as an error by the noise.
+
+    The groups of both are resampled together, and each resample gives one ratio, so that a group that is large in both
+    widens neither; a resample without a group of ``others`` does not count.
+
+    Args:
+        values: one per record, NaN where not defined.
+        groups: name of the group of each record.
+        others: one per record of another set, usually of some of the groups.
+        other_groups: name of the group of each of them.
+        seed: of the resampling.
+
+    Returns:
+        Without an interval (NaN) where ``others`` are defined in fewer than :data:`LEAST_OTHERS` groups; not defined
+        where a mean is, or the denominator is 0. ``n_groups`` and ``n_asked`` are those of ``values``.
+    """
+    names = np.unique(np.concatenate([groups, other_groups]))
+    above, below = np.full(len(names), np.nan), np.full(len(names), np.nan)
+    above[np.isin(names, groups)] = group_means(np.asarray(values, dtype=float), groups)
+    below[np.isin(names, other_groups)] = group_means(np.asarray(others, dtype=float), other_groups)
+    n_asked, n_known, n_others = len(set(groups.tolist())), *(int(np.isfinite(x).sum()) for x in (above, below))
+    if not n_known or not n_others or np.nanmean(below) == 0:
+        return Estimate(np.nan, np.nan, np.nan, 0, n_asked)
+    value, low, high = float(np.nanmean(above) / np.nanmean(below)), np.nan, np.nan
+    if n_others >= LEAST_OTHERS:
+        draws = generator(seed, "bootstrap of a ratio").integers(0, len(names), (RESAMPLES, len(names)))
+        counts = [np.isfinite(x[draws]).sum(axis=1) for x in (above, below)]
+        whole = (counts[0] > 0) & (counts[1] > 0)
+        means = [np.nansum(x[draws], axis=1)[whole] / n[whole] for x, n in zip((above, below), counts, strict=True)]
+        low, high = np.percentile(means[0][means[1] != 0] / means[1][means[1] != 0], [2.5, 97.5])
+    return Estimate(value, float(low), float(high), n_known, n_asked)
 
 
 def of_set(statistic: Callable[[NDArray[np.int64]], float], groups: NDArray[np.str_], seed: int = 0) -> Estimate:

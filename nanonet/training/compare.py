@@ -6,26 +6,29 @@ import copy
 import csv
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nanonet.data.dataset import Dataset
-from nanonet.errors import ConfigError, MissingDependencyError
-from nanonet.metrics.base import Metric
+from nanonet.errors import ConfigError
 from nanonet.networks.fit import session
-from nanonet.statistics import NOT_DEFINED, Estimate
+from nanonet.statistics import Estimate
 from nanonet.training import figures as draw
-from nanonet.training.calibration import coverage
-from nanonet.training.crossval import Recipe, cross_validate, held_out
+from nanonet.training.crossval import Recipe
 from nanonet.training.held_out import held_out_figures
+from nanonet.training.judgement import ends, header, judge
+from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.parity import parities
-from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, score, write_json
+from nanonet.training.record import LEGEND, markdown, write_json
 from nanonet.training.run import build_data, build_judge, check_scale
 
 log = logging.getLogger(__name__)
+#: Under a table of several models, behind the legend of all tables.
+COMPARED = (
+    "A difference is taken of the same records; an interval without 0 tells two models apart. An error divided by that "
+    "of *replicas* has both means from the same resamples of groups; a dash where there are no replicas."
+)
 
 
 def expand(base: Recipe, vary: Mapping[str, Any]) -> tuple[dict[str, Recipe], list[float]]:
@@ -70,76 +73,44 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
         ConfigError: no models, or an unknown reference.
         DataError: no usable records, or fewer groups than folds.
     """
-    reference = config.get("reference") or next(iter(models), None)
-    if reference not in models:
-        raise ConfigError(f"reference names {reference!r}; the models are {', '.join(models) or 'none'}")
+    reference = reference_of(config, models)
     problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
     check_scale(scale, dataset)
     seed, folder = int(config["seed"]), Path(config["folder"])
     folds = split.split(dataset, seed)
-    columns: dict[str, dict[str, Estimate]] = {}
-    floors: dict[str, dict[str, Estimate]] = {}
     primary = next(iter(metrics))
-    predictions: dict[str, np.ndarray] = {}
-    judged: Dataset | None = None
-    tested, dealt = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=str)
-    content: dict[str, Any] = {"left_out": {}, "per_fold": {}, "coverage": {}, "seconds": {}, "folds": len(folds)}
     with session(folder / "networks", progress=bool(config["progress"])):
-        for name, recipe in models.items():
-            try:
-                results = cross_validate(recipe, dataset, folds, seed, folder / "results", label=name)
-            except MissingDependencyError as error:
-                log.warning("%s is left out: %s", name, error)
-                content["left_out"][name] = str(error)
-                continue
-            rows, found = held_out(results)
-            judged = dataset.take(rows)
-            columns[name], _ = score(metrics, judged, found["predicted"], found["fold"])
-            floors[name] = score(metrics, judged, found["floor"], found["fold"])[0]
-            predictions[name], tested, dealt = found["predicted"], rows, found["fold"]
-            content["per_fold"][name] = {
-                result.name: {
-                    key: e.value for key, e in score(metrics, dataset.take(result.test), result.predicted)[0].items()
-                }
-                for result in results
-            }
-            content["seconds"][name] = sum(result.seconds for result in results)
-            if np.ptp(found["spread"]) > 0:
-                content["coverage"][name] = coverage(
-                    found["predicted"], judged.targets, found["spread"], judged.groups, scale, level
-                )
-    if judged is None or reference not in predictions:
-        raise ConfigError(f"no result for the reference {reference}; {content['left_out']}")
-    differences = {
-        name: _difference(metrics[primary], judged, own, predictions[reference], dealt)
-        for name, own in predictions.items()
-    }
+        made = judge(models, dataset, folds, metrics, scale, level, reference, seed, folder / "results")
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
-    table = _table(metrics, columns, floors, differences, reference, noise)
     report = folder / str(config["name"])
-    write_json(
-        report / "results.json",
-        {"scores": columns, "floor": floors, "difference": differences, "reference": reference, **noise, **content},
-    )
-    _write_table(report, table, config, dataset, len(folds), content["left_out"])
+    write_json(report / "results.json", {**made.to_json(), **noise, "folds": len(folds)})
+    table = [
+        ("model", *header(metrics, reference)),
+        *((name, *made.cells(name, primary)) for name in made.scores),
+        *ends(metrics, noise),
+    ]
+    notes = [f"Left out: {name} ({reason})." for name, reason in made.left_out.items()]
+    write_table(report, table, config, dataset, len(folds), notes)
     if config["figures"]:
-        draw.bars(report / "models.png", {name: column[primary] for name, column in columns.items()}, primary)
-        parities(report / "parity.png", judged, predictions, tested, dealt, metrics)
+        draw.bars(report / "models.png", {name: column[primary] for name, column in made.scores.items()}, primary)
+        parities(report / "parity.png", made.judged, made.predictions, made.rows, made.folds, metrics)
         # Of the reference model; without bands, which a comparison does not calibrate on all records.
-        held_out_figures(report, problem, judged, predictions[reference], None, None, scale)
+        held_out_figures(report, problem, made.judged, made.predictions[reference], None, None, scale)
     log.info("tables and figures in %s", report)
     return report
 
 
-def _difference(
-    metric: Metric, judged: Dataset, predicted: np.ndarray, reference: np.ndarray, folds: np.ndarray
-) -> Estimate:
-    """A metric minus that of the reference, on the records for which both have an answer."""
-    known = np.isfinite((predicted + reference).reshape(len(judged), -1)).all(axis=1)
-    if not known.any():
-        return NOT_DEFINED
-    return metric.difference(judged.take(known), predicted[known], reference[known], folds[known])
+def reference_of(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> str:
+    """The model that the others are compared with: ``reference``, or the first one.
+
+    Raises:
+        ConfigError: no models, or an unknown reference.
+    """
+    reference = config.get("reference") or next(iter(models), None)
+    if reference not in models:
+        raise ConfigError(f"reference names {reference!r}; the models are {', '.join(models) or 'none'}")
+    return str(reference)
 
 
 def study(config: Mapping[str, Any], bases: Mapping[str, Recipe], vary: Mapping[str, Any]) -> Path:
@@ -173,46 +144,24 @@ def study(config: Mapping[str, Any], bases: Mapping[str, Recipe], vary: Mapping[
     return report
 
 
-def _table(
-    metrics: Mapping[str, Metric],
-    columns: Mapping[str, Mapping[str, Estimate]],
-    floors: Mapping[str, Mapping[str, Estimate]],
-    differences: Mapping[str, Estimate],
-    reference: str,
-    noise: Mapping[str, Mapping[str, Estimate]],
-) -> list[tuple[str, ...]]:
-    primary = next(iter(metrics))
-    header = (
-        "model",
-        *(f"{name} [{metric.unit}]" for name, metric in metrics.items()),
-        f"floor of {primary}",
-        f"{primary} minus that of {reference}",
-    )
-    body = [
-        (
-            name,
-            *(column[metric].text() for metric in metrics),
-            floors[name][primary].text(),
-            differences[name].text() if name != reference else "-",
-        )
-        for name, column in columns.items()
-    ]
-    ends = [
-        (f"*{name}*", *(column[metric].text() for metric in metrics), "-", "-")
-        for name, column in noise.items()
-        if column
-    ]
-    return [header, *body, *ends]
-
-
-def _write_table(
+def write_table(
     folder: Path,
     table: list[tuple[str, ...]],
     config: Mapping[str, Any],
     dataset: Dataset,
     n_folds: int,
-    left_out: Mapping[str, str],
+    notes: Sequence[str],
 ) -> None:
+    """Write table.md and table.csv.
+
+    Args:
+        folder: of the report.
+        table: rows of text, the header first.
+        config: plain values with name and seed.
+        dataset: all records.
+        n_folds: over how many folds.
+        notes: sentences below the table.
+    """
     source = ", ".join(f"{key} {value}" for key, value in dataset.source.items())
     lines = [
         f"# {config['name']}",
@@ -221,8 +170,8 @@ def _write_table(
         "",
         markdown(table),
         "",
-        LEGEND,
-        *[f"\nLeft out: {name} ({reason})." for name, reason in left_out.items()],
+        f"{LEGEND} {COMPARED}",
+        *[f"\n{note}" for note in notes],
         "",
     ]
     (folder / "table.md").write_text("\n".join(lines), encoding="utf-8")

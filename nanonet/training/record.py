@@ -75,34 +75,6 @@ def score(
     return estimates, values
 
 
-def replica_noise(metrics: Mapping[str, Metric], dataset: Dataset) -> dict[str, Estimate]:
-    """Each metric between records of the same thing: what a perfect model would still show.
-
-    Every ordered pair of replicas counts, one as the truth and one as the prediction.
-    Empty where there are none.
-    """
-    pairs = [(a, b) for rows in dataset.replicas().values() for a in rows for b in rows if a != b]
-    if not pairs:
-        return {}
-    first, second = (np.array(rows) for rows in zip(*pairs, strict=True))
-    truth = dataset.take(first)
-    return {name: metric.estimate(truth, dataset.targets[second]) for name, metric in metrics.items()}
-
-
-def error_noise(metrics: Mapping[str, Metric], dataset: Dataset, seed: int = 0) -> dict[str, Estimate]:
-    """Each metric between a record and a copy with noise of its own standard errors.
-
-    A lower bound of the replica noise: a run's own errors do not know what the run never saw.
-    """
-    if dataset.noise is None:
-        return {}
-    draws = np.random.default_rng(seed).standard_normal(dataset.targets.shape)
-    noisy = dataset.targets + dataset.noise * draws
-    if dataset.targets.min() >= 0:
-        noisy = np.maximum(noisy, 0.0)
-    return {name: metric.estimate(dataset, noisy) for name, metric in metrics.items()}
-
-
 def rows_of(metrics: Mapping[str, Metric], columns: Mapping[str, Mapping[str, Estimate]]) -> list[tuple[str, ...]]:
     """A table of metrics (rows) and columns as text, the header first."""
     header = ("metric", *columns)

@@ -15,7 +15,8 @@ from nanonet.errors import CheckpointError
 from nanonet.inference import Predictor, find
 from nanonet.statistics import Estimate
 from nanonet.training import figures as draw
-from nanonet.training.record import LEGEND, error_noise, markdown, replica_noise, rows_of, score, write_json
+from nanonet.training.noise import error_noise, replica_noise
+from nanonet.training.record import LEGEND, markdown, rows_of, score, write_json
 from nanonet.training.run import build_data, build_judge
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
         note = f"{len(judged)} records of {judged.n_groups} groups that the checkpoint has not learned from."
         columns = {
             "not learned": score(metrics, judged, answer.targets)[0],
-            "floor": score(metrics, judged, checkpoint.surrogate.roundtrip(judged.targets))[0],
+            "floor": score(metrics, judged, checkpoint.surrogate.roundtrip(judged.targets, judged.inputs))[0],
         }
     else:
         note = (
@@ -75,7 +76,7 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
     if config["figures"]:
         band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
         draw.curves(folder / "predictions.png", judged, range(len(judged)), answer.targets, band, scale)
-        true, found = checkpoint.surrogate.codes(judged.targets), checkpoint.surrogate.predicted_codes(judged.inputs)
+        true, found = checkpoint.surrogate.codes(judged.targets, judged.inputs), checkpoint.surrogate.predicted_codes(judged.inputs)
         draw.code_parity(folder / "codes.png", {"not learned" if new.any() else "learned": (true, found)})
         reconstruct = getattr(checkpoint.surrogate.representation, "reconstruct", None)
         samples, back = reconstruct(judged.targets) if reconstruct else (np.zeros(0), np.zeros(0))

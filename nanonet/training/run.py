@@ -27,7 +27,8 @@ from nanonet.training.calibration import Coverage as Cover
 from nanonet.training.calibration import calibrate, coverage
 from nanonet.training.crossval import FoldResult, cross_validate, digest, held_out, run_fold
 from nanonet.training.held_out import decades, held_out_figures
-from nanonet.training.record import error_noise, model_card, replica_noise, rows_of, score, write_json
+from nanonet.training.noise import error_noise, replica_noise
+from nanonet.training.record import model_card, rows_of, score, write_json
 
 log = logging.getLogger(__name__)
 #: What a model is made of.
@@ -144,8 +145,8 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
         final, model = run_fold(recipe, dataset, kept, seed)
     rows, found = held_out(results)
     judged = dataset.take(rows)
-    band = calibrate(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level)
-    cover = coverage(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level)
+    band = calibrate(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
+    cover = coverage(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
     test, values = score(metrics, judged, found["predicted"], found["fold"])
     columns = {
         "held-out": test,
@@ -279,7 +280,7 @@ def _figures(
     own = held_out_figures(folder, problem, dataset.take(rows), found["predicted"], around, cover, scale)
     made |= {title: f"{folder.name}/{name}" for title, name in own.items()}
     difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
-    size = np.sqrt((difference.reshape(len(rows), -1) ** 2).mean(axis=1))
+    size = np.sqrt(np.nanmean(difference.reshape(len(rows), -1) ** 2, axis=1))
     unit = decades(scale, dataset.unit)
     draw.calibration(file("Error and spread of the members", "calibration"), found["spread"], size, unit)
     log.info("%d figures in %s", len(made), folder)

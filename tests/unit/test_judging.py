@@ -29,7 +29,8 @@ from nanonet.metrics.monotone import Falling
 from nanonet.metrics.rdf import PeakFound, PeakHeight, PeakPosition, PhaseAgreement, StructureError
 from nanonet.statistics import estimate, group_means, paired_difference
 from nanonet.training.calibration import calibrate, coverage
-from nanonet.training.record import error_noise, replica_noise, score
+from nanonet.training.noise import error_noise, replica_noise
+from nanonet.training.record import score
 from tests.made_up import compositions, g_of
 
 NAMES = ("D", "N", "rho", "eps_np_np", "eps_p_np")
