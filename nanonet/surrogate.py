@@ -15,7 +15,7 @@ from nanonet.features.base import Features
 from nanonet.mixtures import MixtureFeatures, MixtureRegressor
 from nanonet.parts import describe, load_part, save_part
 from nanonet.regressors.base import Regressor
-from nanonet.representations.base import Representation
+from nanonet.representations.base import Conditioned, Representation
 
 
 class Surrogate:
@@ -28,10 +28,11 @@ class Surrogate:
         features: inputs -> x (n, p).
         regressor: x -> codes (n, d).
         representation: targets (n, length) <-> codes (n, ...), which are made flat for the
-            regressor. Targets of one number per record are passed as (n, 1).
+            regressor. Targets of one number per record are passed as (n, 1). One that is
+            :class:`nanonet.representations.base.Conditioned` is given the inputs beside them.
     """
 
-    def __init__(self, features: Features, regressor: Regressor, representation: Representation) -> None:
+    def __init__(self, features: Features, regressor: Regressor, representation: Representation | Conditioned) -> None:
         self.features, self.regressor, self.representation = features, regressor, representation
         #: Shape of one code and whether a target is one number; known after fitting.
         self.code_shape: tuple[int, ...] | None = None
@@ -55,7 +56,11 @@ class Surrogate:
             )
         self.scalar = np.ndim(targets) == 1
         x = self.features.fit(inputs).transform(inputs)
-        codes = np.asarray(self.representation.fit(values).encode(values), dtype=float)
+        part = self.representation
+        if isinstance(part, Conditioned):
+            codes = np.asarray(part.fit(values, inputs).encode(values, inputs), dtype=float)
+        else:
+            codes = np.asarray(part.fit(values).encode(values), dtype=float)
         self.code_shape = codes.shape[1:]
         self.regressor.fit(x, codes.reshape(len(codes), -1), groups)
         return self
@@ -66,15 +71,16 @@ class Surrogate:
         values = frozen_array(targets, name="targets", ndim=np.ndim(targets), finite=False)
         return values[:, None] if values.ndim == 1 else values
 
-    def _decode(self, codes: FloatArray) -> FloatArray:
+    def _decode(self, codes: FloatArray, inputs: Table) -> FloatArray:
         if self.code_shape is None:
             raise NotFittedError("the surrogate was used before it was fitted; call fit() first")
-        decoded = self.representation.decode(codes.reshape(len(codes), *self.code_shape))
+        shaped, part = codes.reshape(len(codes), *self.code_shape), self.representation
+        decoded = part.decode(shaped, inputs) if isinstance(part, Conditioned) else part.decode(shaped)
         return decoded[:, 0] if self.scalar else decoded
 
     def predict(self, inputs: Table) -> FloatArray:
         """Targets, shape (n,) or (n, length), in their physical unit."""
-        return self._decode(self._codes_of(inputs))
+        return self._decode(self._codes_of(inputs), inputs)
 
     @property
     def by_parts(self) -> bool:
@@ -97,24 +103,26 @@ class Surrogate:
         s = sqrt(mean over codes of the members' variance), see :class:`nanonet.band.Band`.
         """
         members = self._members(inputs)
-        return self._decode(members.mean(axis=0)), np.sqrt(members.var(axis=0).mean(axis=1))
+        return self._decode(members.mean(axis=0), inputs), np.sqrt(members.var(axis=0).mean(axis=1))
 
     def ensemble(self, inputs: Table) -> FloatArray:
         """Decoded prediction of each member, shape (m, n) or (m, n, length)."""
-        return np.stack([self._decode(codes) for codes in self._members(inputs)])
+        return np.stack([self._decode(codes, inputs) for codes in self._members(inputs)])
 
-    def codes(self, targets: ArrayLike) -> FloatArray:
-        """Flat codes (n, d) of targets."""
-        codes = np.asarray(self.representation.encode(self._targets(targets)), dtype=float)
+    def codes(self, targets: ArrayLike, inputs: Table) -> FloatArray:
+        """Flat codes (n, d) of targets of records with these inputs."""
+        values, part = self._targets(targets), self.representation
+        encoded = part.encode(values, inputs) if isinstance(part, Conditioned) else part.encode(values)
+        codes = np.asarray(encoded, dtype=float)
         return codes.reshape(len(codes), -1)
 
     def predicted_codes(self, inputs: Table) -> FloatArray:
         """Flat codes (n, d) that the regressor predicts."""
         return self._codes_of(inputs)
 
-    def roundtrip(self, targets: ArrayLike) -> FloatArray:
+    def roundtrip(self, targets: ArrayLike, inputs: Table) -> FloatArray:
         """decode(encode(targets)): the representation floor, below which no regressor gets; NaN where a target is."""
-        decoded = self._decode(np.nan_to_num(self.codes(targets), nan=0.0))
+        decoded = self._decode(np.nan_to_num(self.codes(targets, inputs), nan=0.0), inputs)
         return np.where(np.isnan(np.asarray(targets, dtype=float)), np.nan, decoded)
 
     def describe(self) -> dict[str, Any]:

@@ -129,6 +129,16 @@ def configuration(root: str, *overrides: str) -> dict[str, Any]:
     return dict(values)
 
 
+def is_conditioned(file: Path) -> bool:
+    """Whether a YAML file of conf/representation names one whose mapping depends on the inputs."""
+    import importlib
+
+    import yaml
+
+    module, _, name = yaml.safe_load(file.read_text(encoding="utf-8"))["_target_"].rpartition(".")
+    return hasattr(getattr(importlib.import_module(module), name), "needs")
+
+
 def quick_run(folder: Path, *overrides: str, n: int = 16) -> Path:
     """Train on made-up records without a network; returns the run's folder."""
     from nanonet.training.run import train

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nanonet.arrays import FloatArray
+from nanonet.data.table import Table
 from nanonet.errors import CheckpointError, InputError, NotFittedError
 from nanonet.parts import TARGET, describe, load_arrays, load_config, save_arrays
 
@@ -90,6 +91,46 @@ class Representation(Protocol):
         ...
 
 
+@runtime_checkable
+class Conditioned(Protocol):
+    """A representation whose mapping depends on the inputs of each record, as where a curve begins on a diameter.
+
+    As :class:`Representation`, but ``fit``, ``encode`` and ``decode`` are also given the inputs, one row per target or
+    code. What it needs of them must not be fitted: it is known of a record that is only to be predicted.
+    """
+
+    tolerance: float
+    requires_fit: bool
+    lowest: float
+    #: Columns of the inputs that it needs.
+    needs: tuple[str, ...]
+
+    def fit(self, targets: ArrayLike, inputs: Table) -> Self:
+        """Learn from training targets of shape (n, n_bins) and their inputs; returns itself."""
+        ...
+
+    def encode(self, targets: ArrayLike, inputs: Table) -> NDArray[Any]:
+        """Codes of shape (n, ...) of targets of shape (n, n_bins)."""
+        ...
+
+    def decode(self, codes: ArrayLike, inputs: Table) -> FloatArray:
+        """Targets of shape (n, n_bins) of codes of shape (n, ...)."""
+        ...
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as plain JSON types."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything learned into ``folder``, without pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The representation that :func:`nanonet.parts.save_part` wrote into ``folder``."""
+        ...
+
+
 def as_targets(targets: ArrayLike, *, n_bins: int | None, lowest: float, gaps: bool = False) -> FloatArray:
     """Targets as a new float array of shape (n, n_bins).
 
@@ -156,7 +197,7 @@ def not_fitted(part: object) -> NotFittedError:
     )
 
 
-def save_state(part: Representation, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def save_state(part: Representation | Conditioned, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write the configuration (``part.json``) and what was learned (``state.npz``) into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "part.json").write_text(json.dumps(describe(part), indent=1, sort_keys=True) + "\n", encoding="utf-8")

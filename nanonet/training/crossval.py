@@ -103,11 +103,11 @@ def run_fold(recipe: Recipe, dataset: Dataset, fold: Fold, seed: int) -> tuple[F
     codes = {"codes": nothing, "codes_predicted": nothing, "codes_train": nothing, "codes_train_predicted": nothing}
     floor = np.full_like(test.targets, np.nan)
     if isinstance(model, Surrogate):
-        floor = model.roundtrip(test.targets)
+        floor = model.roundtrip(test.targets, test.inputs)
         codes = {
-            "codes": model.codes(test.targets),
+            "codes": model.codes(test.targets, test.inputs),
             "codes_predicted": model.predicted_codes(test.inputs),
-            "codes_train": model.codes(train.targets),
+            "codes_train": model.codes(train.targets, train.inputs),
             "codes_train_predicted": model.predicted_codes(train.inputs),
         }
     result = FoldResult(
