@@ -6,12 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nanonet.data.dataset import Axis, Dataset
-from nanonet.data.problem import Prediction
+from nanonet.data.problem import Prediction, Regions
+from nanonet.data.rdf_regions import rdf_regions
 from nanonet.data.table import Table
 from nanonet.domain import RDF, Composition
 from nanonet.domain.forms import compositions
@@ -40,6 +41,8 @@ class Nanocomposite:
     """
 
     name = "nanocomposite"
+    #: Core edge, first peak and tail.
+    regions: ClassVar[Regions] = staticmethod(rdf_regions)
 
     def __init__(
         self,

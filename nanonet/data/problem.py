@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.table import Table
+from nanonet.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,4 +113,36 @@ def drawings(problem: Problem) -> Mapping[str, Drawing]:
     A run draws them beside the general ones, into a file that is named after the title.
     """
     found: Mapping[str, Drawing] = getattr(problem, "drawings", {})
+    return found
+
+
+#: From records to the parts of their curves, by name: which values belong to it, of the shape of the targets.
+Regions = Callable[[Dataset], Mapping[str, NDArray[np.bool_]]]
+
+
+def regions(problem: Problem, dataset: Dataset) -> Mapping[str, NDArray[np.bool_]]:
+    """Parts of the curves in which a band is judged apart: the problem's attribute ``regions``, if it has one.
+
+    It is a function of the records, so that the true curves say where a part begins and ends; a value is in one part
+    or in none.
+
+    Args:
+        problem: of the records.
+        dataset: n records.
+
+    Raises:
+        DataError: masks of another shape than the targets, or a value in two parts.
+    """
+    find: Regions | None = getattr(problem, "regions", None)
+    if find is None:
+        return {}
+    found = {str(name): np.asarray(mask, dtype=bool) for name, mask in find(dataset).items()}
+    for name, mask in found.items():
+        if mask.shape != dataset.targets.shape:
+            raise DataError(
+                f"the region {name!r} of {problem.name} has shape {mask.shape}; it needs one truth value for each of "
+                f"{dataset.targets.shape} targets"
+            )
+    if found and (np.sum(list(found.values()), axis=0) > 1).any():
+        raise DataError(f"regions of {problem.name} overlap; a value belongs to one of {', '.join(found)} or to none")
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from nanonet.arrays import FloatArray
 from nanonet.band import Band, Scale
-from nanonet.statistics import Estimate, estimate, spearman
+from nanonet.statistics import Estimate, estimate, of_set, spearman
 
 log = logging.getLogger(__name__)
 #: Fewest groups that a calibration is made of.
@@ -99,33 +100,51 @@ def _smooth(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Coverage:
-    """How a calibrated band does on groups that it was not calibrated on.
+class Share:
+    """What a band holds of some values, and how wide it is there.
 
-    ``inside`` is the share of values in the band [%], ``width`` its mean full width on the scale
-    u, ``constant_inside`` and ``constant_width`` those of a band with one width for all records,
-    and ``rank`` the Spearman correlation between spread and size of the error.
+    ``inside`` is the share of values in the band [%], ``width`` its mean full width on the scale u over the values that
+    count, ``constant_inside`` and ``constant_width`` those of a band with one width for all records.
     """
 
-    level: float
     inside: Estimate
     width: float
     constant_inside: Estimate
     constant_width: float
-    rank: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; ``None`` where nothing is defined."""
+        widths = {"width": self.width, "constant_width": self.constant_width}
+        return {
+            "inside": self.inside.to_json(),
+            "constant_inside": self.constant_inside.to_json(),
+            **{name: None if np.isnan(value) else value for name, value in widths.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage(Share):
+    """How a calibrated band does on groups that it was not calibrated on: on all values that count, and by region.
+
+    ``rank`` is the Spearman correlation between spread and size of the error over records, not defined where the
+    spreads are all alike; ``regions`` has the parts of a curve that the problem names, each with the values that count
+    there.
+    """
+
+    level: float
+    rank: Estimate
     #: Of each record with a prediction: share of its values in the band [%], mean half width of the band, and root
     #: mean square error, the last two on the scale u; the band is that without the record's group.
     records: tuple[FloatArray, FloatArray, FloatArray]
+    regions: Mapping[str, Share] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "level": self.level,
-            "inside": self.inside.to_json(),
-            "width": self.width,
-            "constant_inside": self.constant_inside.to_json(),
-            "constant_width": self.constant_width,
-            "rank": None if np.isnan(self.rank) else self.rank,
+            **super().to_json(),
+            "rank": self.rank.to_json(),
+            "regions": {name: share.to_json() for name, share in self.regions.items()},
         }
 
 
@@ -137,8 +156,19 @@ def coverage(
     scale: Scale,
     level: float = 0.9,
     curve: bool = True,
+    regions: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Coverage | None:
-    """Calibrate without one group and look at it, group after group; arguments as :func:`calibrate`.
+    """Calibrate without one group and look at it, group after group.
+
+    Args:
+        predicted: of held-out records, as the next six for :func:`calibrate`.
+        truth: of the same.
+        spread: of the members.
+        groups: of the records.
+        scale: on which errors are alike.
+        level: share of values inside.
+        curve: whether bins are places of a curve.
+        regions: name of a part of the curves to which values belong to it, of the shape of ``truth``.
 
     Returns:
         ``None`` with fewer than 4 groups.
@@ -146,32 +176,74 @@ def coverage(
     predicted, truth, groups = _two_axes(predicted), _two_axes(truth), np.asarray(groups)
     known = np.isfinite(predicted).all(axis=1)
     predicted, truth, spread, groups = predicted[known], truth[known], np.asarray(spread)[known], groups[known]
-    names = np.unique(groups)
-    if len(names) <= LEAST_GROUPS:
+    if len(np.unique(groups)) <= LEAST_GROUPS:
         return None
+    counts = _counting(truth, scale)
     # A band of one width for all records is the same method with spreads that are all equal.
-    found: dict[str, tuple[FloatArray, FloatArray]] = {}
-    for key, used in (("own", spread), ("constant", np.ones(len(spread)))):
-        inside, width = np.full(len(truth), np.nan), np.full(len(truth), np.nan)
-        for name in names:
-            out = groups == name
-            band = calibrate(predicted[~out], truth[~out], used[~out], groups[~out], scale, level, curve)
-            if band is None:
-                continue
-            low, high = band.around(predicted[out], used[out])
-            counts = _counting(truth[out], scale)
-            hit = ((truth[out] >= low) & (truth[out] <= high) & counts).sum(axis=1)
-            total = counts.sum(axis=1)
-            inside[out] = np.divide(100.0 * hit, total, out=np.full(len(hit), np.nan), where=total > 0)
-            width[out] = 2.0 * band.half_width(used[out]).mean(axis=1)
-        found[key] = (inside, width)
-    size = np.sqrt(np.nanmean((scale.to(predicted) - scale.to(truth)) ** 2, axis=1))
-    return Coverage(
-        level=level,
-        inside=estimate(found["own"][0], groups),
-        width=float(np.nanmean(found["own"][1])),
-        constant_inside=estimate(found["constant"][0], groups),
-        constant_width=float(np.nanmean(found["constant"][1])),
-        rank=spearman(spread, size),
-        records=(found["own"][0], found["own"][1] / 2.0, size),
+    own, constant = (
+        _left_out(predicted, truth, used, groups, scale, level, curve) for used in (spread, np.ones(len(spread)))
     )
+
+    def share(values: NDArray[np.bool_]) -> Share:
+        inside, width = _means(own, values)
+        constant_inside, constant_width = _means(constant, values)
+        return Share(
+            inside=estimate(100.0 * inside, groups),
+            width=2.0 * _mean(width),
+            constant_inside=estimate(100.0 * constant_inside, groups),
+            constant_width=2.0 * _mean(constant_width),
+        )
+
+    size = np.sqrt(np.nanmean((scale.to(predicted) - scale.to(truth)) ** 2, axis=1))
+    whole = share(counts)
+    parts = {name: np.reshape(mask, (len(mask), -1))[known] for name, mask in (regions or {}).items()}
+    return Coverage(
+        inside=whole.inside,
+        width=whole.width,
+        constant_inside=whole.constant_inside,
+        constant_width=whole.constant_width,
+        level=level,
+        rank=of_set(lambda rows: spearman(spread[rows], size[rows]), groups),
+        records=(100.0 * _means(own, counts)[0], own[1].mean(axis=1), size),
+        regions={name: share(counts & mask) for name, mask in parts.items()},
+    )
+
+
+def _left_out(
+    predicted: FloatArray,
+    truth: FloatArray,
+    spread: FloatArray,
+    groups: NDArray[np.str_],
+    scale: Scale,
+    level: float,
+    curve: bool,
+) -> tuple[FloatArray, FloatArray]:
+    """Whether each value lies in the band that was made without its group (1, 0), and half of the band's width.
+
+    Both of shape (n, length), NaN where no such band can be made.
+    """
+    hit, half = np.full(truth.shape, np.nan), np.full(truth.shape, np.nan)
+    for name in np.unique(groups):
+        out = groups == name
+        band = calibrate(predicted[~out], truth[~out], spread[~out], groups[~out], scale, level, curve)
+        if band is not None:
+            low, high = band.around(predicted[out], spread[out])
+            hit[out] = (truth[out] >= low) & (truth[out] <= high)
+            half[out] = band.half_width(spread[out])
+    return hit, half
+
+
+def _means(found: tuple[FloatArray, FloatArray], values: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Means over some values of each record, NaN where it has none."""
+    count = values.sum(axis=1)
+    inside, width = (
+        np.divide(np.where(values, own, 0.0).sum(axis=1), count, out=np.full(len(own), np.nan), where=count > 0)
+        for own in found
+    )
+    return inside, width
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean of what is known; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

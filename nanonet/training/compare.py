@@ -81,7 +81,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     folds = split.split(dataset, seed)
     primary = next(iter(metrics))
     with session(folder / "networks", progress=bool(config["progress"])):
-        made = judge(models, dataset, folds, metrics, scale, level, reference, seed, folder / "results")
+        made = judge(problem, models, dataset, folds, metrics, scale, level, reference, seed, folder / "results")
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     report = folder / str(config["name"])
     write_json(report / "results.json", {**made.to_json(), **noise, "folds": len(folds)})

@@ -257,18 +257,6 @@ def images(file: Path, true: FloatArray, reconstructed: FloatArray) -> None:
         axes[1, 0].set_title("output", fontsize=8, loc="left")
 
 
-def calibration(file: Path, spread: FloatArray, size: FloatArray, unit: str) -> None:
-    """Size of the error of each held-out record against the spread of the members."""
-    with _figure(file) as axes:
-        ax = axes[0, 0]
-        if len(spread) >= CROWD:
-            shown = ax.hexbin(spread, size, gridsize=45, mincnt=1, bins="log", cmap="Blues")
-            ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
-        else:
-            ax.plot(spread, size, ".", color=TEST)
-        ax.set(xlabel="spread of the members in code space", ylabel=f"error [{unit}]", ylim=(0, None), xlim=(0, None))
-
-
 def study(file: Path, x: Sequence[float], values: Mapping[str, Sequence[Any]], label: str, unit: str) -> None:
     """A metric with its interval against a varied number.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nanonet.arrays import FloatArray
 from nanonet.band import Scale
 from nanonet.data.dataset import Dataset
+from nanonet.data.problem import Problem, regions
 from nanonet.data.split import Fold
 from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.metrics.base import Metric
@@ -100,6 +101,7 @@ def ends(metrics: Mapping[str, Metric], noise: Mapping[str, Mapping[str, Estimat
 
 
 def judge(
+    problem: Problem,
     models: Mapping[str, Recipe],
     dataset: Dataset,
     folds: Sequence[Fold],
@@ -115,6 +117,7 @@ def judge(
     A model that needs a package that is not installed is left out.
 
     Args:
+        problem: of the records.
         models: name to recipe.
         dataset: all records, from which the noise between replicas comes.
         folds: over the data set, the same for all models.
@@ -134,6 +137,7 @@ def judge(
     left_out: dict[str, str] = {}
     rows = np.concatenate([fold.test for fold in folds])
     judged = dataset.take(rows)
+    parts = regions(problem, judged)
     for name, recipe in models.items():
         try:
             results = cross_validate(recipe, dataset, folds, seed, folder, label=name)
@@ -152,7 +156,7 @@ def judge(
         details["seconds"][name] = sum(result.seconds for result in results)
         if np.ptp(own["spread"]) > 0:
             details["coverage"][name] = coverage(
-                own["predicted"], judged.targets, own["spread"], judged.groups, scale, level, judged.curve
+                own["predicted"], judged.targets, own["spread"], judged.groups, scale, level, judged.curve, parts
             )
     if reference not in found:
         raise ConfigError(f"no result for the reference {reference}; {left_out}")

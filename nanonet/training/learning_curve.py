@@ -70,7 +70,7 @@ def learning_curve(config: Mapping[str, Any], models: Mapping[str, Recipe], size
         DataError: no usable records, or fewer groups than folds.
     """
     wanted, reference = check_sizes(sizes), reference_of(config, models)
-    _, dataset = build_data(config)
+    problem, dataset = build_data(config)
     split, metrics, scale, level = build_judge(config)
     check_scale(scale, dataset)
     seed, folder = int(config["seed"]), Path(config["folder"])
@@ -89,7 +89,9 @@ def learning_curve(config: Mapping[str, Any], models: Mapping[str, Recipe], size
     with session(folder / "networks", progress=bool(config["progress"])):
         for size in possible:
             chosen = subset_folds(dataset, folds, size, seed)
-            points[size] = judge(models, dataset, chosen, metrics, scale, level, reference, seed, folder / "results")
+            points[size] = judge(
+                problem, models, dataset, chosen, metrics, scale, level, reference, seed, folder / "results"
+            )
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     report = folder / str(config["name"])
     left_out = {name: reason for point in points.values() for name, reason in point.left_out.items()}

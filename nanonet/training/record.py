@@ -121,7 +121,7 @@ def model_card(
             f"The {100 * cover.level:.0f} % band, calibrated without the group it is judged on, holds "
             f"{cover.inside.text()} % of the held-out values; its mean width is {cover.width:.3g} on the scale of the "
             f"calibration. A band of one width for all records holds {cover.constant_inside.text()} % and is "
-            f"{cover.constant_width:.3g} wide. Rank correlation of spread and error: {cover.rank:.2f}."
+            f"{cover.constant_width:.3g} wide. Rank correlation of spread and error: {cover.rank.text(2)}."
         )
     lines = [
         f"# {name}",
@@ -142,6 +142,7 @@ def model_card(
         "",
         band,
         "",
+        *_by_region(cover),
         *[line for title, file in figures.items() for line in (f"![{title}]({file})", "")],
         "## Remake",
         "",
@@ -151,3 +152,21 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _by_region(cover: Coverage | None) -> list[str]:
+    """What bands hold in each part of the curves, as lines of Markdown; nothing without parts."""
+    if cover is None or not cover.regions:
+        return []
+    header = ("part of the curve", "in the band [%]", "mean width", "one width: in the band [%]", "mean width")
+    rows = [
+        (
+            name,
+            share.inside.text(),
+            f"{share.width:.3g}",
+            share.constant_inside.text(),
+            f"{share.constant_width:.3g}",
+        )
+        for name, share in {"all": cover, **cover.regions}.items()
+    ]
+    return [markdown([header, *rows]), ""]

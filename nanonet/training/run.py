@@ -15,7 +15,7 @@ from nanonet.band import Band, Scale
 from nanonet.checkpoint import MANIFEST, Checkpoint, versions
 from nanonet.coverage import Coverage
 from nanonet.data.dataset import Dataset
-from nanonet.data.problem import Problem
+from nanonet.data.problem import Problem, regions
 from nanonet.data.split import Fold, Split
 from nanonet.errors import ConfigError
 from nanonet.metrics.base import Metric
@@ -29,6 +29,7 @@ from nanonet.training.crossval import FoldResult, cross_validate, digest, held_o
 from nanonet.training.held_out import decades, held_out_figures
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import model_card, rows_of, score, write_json
+from nanonet.training.reliability import calibration
 
 log = logging.getLogger(__name__)
 #: What a model is made of.
@@ -146,7 +147,10 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     rows, found = held_out(results)
     judged = dataset.take(rows)
     band = calibrate(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
-    cover = coverage(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
+    parts = regions(problem, judged)
+    cover = coverage(
+        found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve, parts
+    )
     test, values = score(metrics, judged, found["predicted"], found["fold"])
     columns = {
         "held-out": test,
@@ -282,6 +286,7 @@ def _figures(
     difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
     size = np.sqrt(np.nanmean(difference.reshape(len(rows), -1) ** 2, axis=1))
     unit = decades(scale, dataset.unit)
-    draw.calibration(file("Error and spread of the members", "calibration"), found["spread"], size, unit)
+    title = "Error and spread of the members" + (", and what bands hold" if cover and cover.regions else "")
+    calibration(file(title, "calibration"), found["spread"], size, unit, cover)
     log.info("%d figures in %s", len(made), folder)
     return made, parity
