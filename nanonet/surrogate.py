@@ -121,9 +121,11 @@ class Surrogate:
         return self._codes_of(inputs)
 
     def roundtrip(self, targets: ArrayLike, inputs: Table) -> FloatArray:
-        """decode(encode(targets)): the representation floor, below which no regressor gets; NaN where a target is."""
-        decoded = self._decode(np.nan_to_num(self.codes(targets, inputs), nan=0.0), inputs)
-        return np.where(np.isnan(np.asarray(targets, dtype=float)), np.nan, decoded)
+        """decode(encode(targets)): the representation floor, below which no regressor gets.
+
+        Where one of several numbers is not known (NaN), its code is 0 and what comes back means nothing.
+        """
+        return self._decode(np.nan_to_num(self.codes(targets, inputs), nan=0.0), inputs)
 
     def describe(self) -> dict[str, Any]:
         """Descriptions of the parts, as in a configuration."""
