@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nanonet.data.dataset import Axis, Dataset
-from nanonet.data.problem import Prediction, Regions
+from nanonet.data.phase_confusion import phase_figure, phase_numbers
+from nanonet.data.problem import Drawing, Finding, Prediction, Regions
 from nanonet.data.rdf_regions import rdf_regions
 from nanonet.data.table import Table
 from nanonet.domain import RDF, Composition
@@ -43,6 +44,8 @@ class Nanocomposite:
     name = "nanocomposite"
     #: Core edge, first peak and tail.
     regions: ClassVar[Regions] = staticmethod(rdf_regions)
+    drawings: ClassVar[Mapping[str, Drawing]] = {"Phases of held-out compositions": phase_figure}
+    findings: ClassVar[Mapping[str, Finding]] = {"phases": phase_numbers}
 
     def __init__(
         self,

@@ -116,6 +116,19 @@ def drawings(problem: Problem) -> Mapping[str, Drawing]:
     return found
 
 
+#: What held-out records tell beside the metrics, as plain values (numbers, texts, lists, mappings of them).
+Finding = Callable[[HeldOut], Any]
+
+
+def findings(problem: Problem) -> Mapping[str, Finding]:
+    """Numbers of held-out records that only this problem has, by name: its attribute ``findings``, if it has one.
+
+    A run writes them into metrics.json, a comparison those of each model into results.json.
+    """
+    found: Mapping[str, Finding] = getattr(problem, "findings", {})
+    return found
+
+
 #: From records to the parts of their curves, by name: which values belong to it, of the shape of the targets.
 Regions = Callable[[Dataset], Mapping[str, NDArray[np.bool_]]]
 

@@ -1,16 +1,17 @@
-"""Figures of held-out records, for every problem: the general ones, and those that a problem brings along."""
+"""Figures and findings of held-out records, for every problem: general ones, and those that a problem brings along."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nanonet.arrays import FloatArray
 from nanonet.band import Scale
 from nanonet.data.dataset import Dataset
-from nanonet.data.problem import HeldOut, Problem, drawings
+from nanonet.data.problem import HeldOut, Problem, drawings, findings
 from nanonet.training import figures as draw
 from nanonet.training.calibration import Coverage
 
@@ -51,11 +52,11 @@ def held_out_figures(
     """
     made: dict[str, str] = {}
     unit = decades(scale, judged.unit)
-    known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
-    judged, predicted = judged.take(known), predicted[known]
-    ends = None if band is None else (band[0][known], band[1][known])
+    answered = _answered(judged, predicted, band)
+    judged, predicted = answered.dataset, answered.predicted
     if not len(judged):
         return made
+    ends = None if answered.low is None or answered.high is None else (answered.low, answered.high)
     if judged.targets.ndim == 1:
         made["Held-out records and their predictions"] = "predictions.png"
         draw.curves(folder / "predictions.png", judged, range(len(judged)), predicted, ends, scale)
@@ -67,12 +68,30 @@ def held_out_figures(
         made["What bands hold, by their width"] = "bands.png"
         draw.bands(folder / "bands.png", *cover.records, level=cover.level, unit=unit)
     for title, drawing in drawings(problem).items():
-        low, high = (None, None) if ends is None else ends
         name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + ".png"
         with draw.blank(folder / name) as figure:
-            if drawing(figure, HeldOut(judged, predicted, low, high)):
+            if drawing(figure, answered):
                 made[title] = name
     return made
+
+
+def held_out_findings(problem: Problem, judged: Dataset, predicted: FloatArray) -> dict[str, Any]:
+    """What the problem finds in held-out records, by name, as plain values; nothing where no record has a prediction.
+
+    Args:
+        problem: of the records.
+        judged: records that the model had not learned from; those without a prediction (NaN) are left out.
+        predicted: of the shape of their targets.
+    """
+    answered = _answered(judged, predicted, None)
+    return {name: find(answered) for name, find in findings(problem).items()} if len(answered.dataset) else {}
+
+
+def _answered(judged: Dataset, predicted: FloatArray, band: tuple[FloatArray, FloatArray] | None) -> HeldOut:
+    """The records that have a prediction."""
+    known = np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+    low, high = (None, None) if band is None else (band[0][known], band[1][known])
+    return HeldOut(judged.take(known), predicted[known], low, high)
 
 
 def _varies(width: FloatArray) -> bool:

@@ -21,6 +21,7 @@ from nanonet.metrics.base import Metric
 from nanonet.statistics import NOT_DEFINED, Estimate
 from nanonet.training.calibration import coverage
 from nanonet.training.crossval import Recipe, cross_validate, held_out
+from nanonet.training.held_out import held_out_findings
 from nanonet.training.noise import noise_multiple
 from nanonet.training.record import score
 
@@ -41,7 +42,7 @@ class Judgement:
         floors: every metric of the true targets through the representation alone.
         differences: primary metric minus that of the reference, on the same records.
         multiples: primary metric divided by that between replicas.
-        details: per fold, coverage, seconds; plain values or what knows its own.
+        details: per fold, coverage, what the problem finds, seconds; plain values or what knows its own.
         left_out: models that need a package that is not installed, and the reason.
     """
 
@@ -133,7 +134,7 @@ def judge(
     """
     primary = next(iter(metrics))
     found: dict[str, dict[str, Any]] = {}
-    details: dict[str, dict[str, Any]] = {"per_fold": {}, "coverage": {}, "seconds": {}}
+    details: dict[str, dict[str, Any]] = {"per_fold": {}, "coverage": {}, "findings": {}, "seconds": {}}
     left_out: dict[str, str] = {}
     rows = np.concatenate([fold.test for fold in folds])
     judged = dataset.take(rows)
@@ -154,6 +155,7 @@ def judge(
             for result in results
         }
         details["seconds"][name] = sum(result.seconds for result in results)
+        details["findings"][name] = held_out_findings(problem, judged, own["predicted"])
         if np.ptp(own["spread"]) > 0:
             details["coverage"][name] = coverage(
                 own["predicted"], judged.targets, own["spread"], judged.groups, scale, level, judged.curve, parts

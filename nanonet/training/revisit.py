@@ -76,7 +76,10 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
     if config["figures"]:
         band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
         draw.curves(folder / "predictions.png", judged, range(len(judged)), answer.targets, band, scale)
-        true, found = checkpoint.surrogate.codes(judged.targets, judged.inputs), checkpoint.surrogate.predicted_codes(judged.inputs)
+        true, found = (
+            checkpoint.surrogate.codes(judged.targets, judged.inputs),
+            checkpoint.surrogate.predicted_codes(judged.inputs),
+        )
         draw.code_parity(folder / "codes.png", {"not learned" if new.any() else "learned": (true, found)})
         reconstruct = getattr(checkpoint.surrogate.representation, "reconstruct", None)
         samples, back = reconstruct(judged.targets) if reconstruct else (np.zeros(0), np.zeros(0))

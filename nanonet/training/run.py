@@ -26,7 +26,7 @@ from nanonet.training import figures as draw
 from nanonet.training.calibration import Coverage as Cover
 from nanonet.training.calibration import calibrate, coverage
 from nanonet.training.crossval import FoldResult, cross_validate, digest, held_out, run_fold
-from nanonet.training.held_out import decades, held_out_figures
+from nanonet.training.held_out import decades, held_out_figures, held_out_findings
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import model_card, rows_of, score, write_json
 from nanonet.training.reliability import calibration
@@ -163,6 +163,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
         "units": {name: metric.unit for name, metric in metrics.items()},
         "per_record": {"record": [dataset.names[row] for row in rows], **values},
         "coverage": cover,
+        "findings": held_out_findings(problem, judged, found["predicted"]),
         "seconds": [result.seconds for result in results],
         "losses": around.histories,
     }

@@ -39,7 +39,8 @@ def test_the_paper_s_pipeline(records: Path, tmp_path: Path, caplog: pytest.LogC
     for name in ("config.json", "versions.json", "metrics.json", "README.md", "checkpoint/manifest.json"):
         assert (run / name).is_file()
     figures = {file.stem for file in (run / "figures").iterdir()}
-    assert figures == {"loss", "reconstructions", "codes", "predictions", "calibration"}
+    own = "phases_of_held_out_compositions"
+    assert figures == {"loss", "reconstructions", "codes", "predictions", "calibration", own}
     metrics = json.loads((run / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"held-out", "floor", "replicas", "noise"}
     assert metrics["scores"]["replicas"]["log_error"]["value"] > 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +32,13 @@ from tests.made_up import compositions, configuration, write_records
 MODELS = ("mean", "nearest", "pca_forest")
 
 
+@cache
+def _models() -> dict[str, Any]:
+    return dict(configuration("evaluate")["comparison"]["models"])
+
+
 def _model(name: str) -> dict[str, Any]:
-    model: dict[str, Any] = configuration("evaluate", f"model={name}")["model"]
+    model: dict[str, Any] = deepcopy(_models()[name])
     model["regressor"] |= {"n_trees": 10} if "n_trees" in model["regressor"] else {}
     if "n_components" in model["representation"]:
         model["representation"]["n_components"] = 3
