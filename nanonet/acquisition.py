@@ -28,6 +28,7 @@ class Belief:
         probability: that each candidate is a find, shape (n,), 0 to 1.
         mean, std: of the target of each, shape (n,); std at least 0, with the noise of an answer.
         threshold: what the target has to exceed to be a find, shape (n,).
+        asked: features of what was asked before, shape (k, p); ``None`` where nobody knows.
 
     Raises:
         InputError: other shapes, values that are not finite, or outside these limits.
@@ -38,9 +39,15 @@ class Belief:
     mean: FloatArray | None = None
     std: FloatArray | None = None
     threshold: FloatArray | None = None
+    asked: FloatArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "x", frozen_array(self.x, name="features of the candidates", ndim=2))
+        if self.asked is not None:
+            asked = frozen_array(self.asked, name="features of what was asked", ndim=2)
+            if asked.shape[1] != self.x.shape[1]:
+                raise InputError(f"what was asked has {asked.shape[1]} features, the candidates have {self.x.shape[1]}")
+            object.__setattr__(self, "asked", asked)
         for name in ("probability", "mean", "std", "threshold"):
             value = getattr(self, name)
             if value is not None:
@@ -110,9 +117,25 @@ class _Scored:
 class Random:
     """Every candidate with the same chance; needs no model."""
 
+    needs_model = False
+
     def choose(self, belief: Belief, count: int, random: np.random.Generator) -> NDArray[np.intp]:
         """See :class:`Acquisition`."""
         return random.permutation(len(belief))[:count]
+
+    def get_config(self) -> dict[str, Any]:
+        """No arguments."""
+        return {}
+
+
+class InOrder:
+    """The candidates in their own order, such as that of a design; needs no model."""
+
+    needs_model = False
+
+    def choose(self, belief: Belief, count: int, random: np.random.Generator) -> NDArray[np.intp]:
+        """See :class:`Acquisition`."""
+        return np.arange(min(count, len(belief)), dtype=np.intp)
 
     def get_config(self) -> dict[str, Any]:
         """No arguments."""
@@ -257,12 +280,54 @@ class Diverse:
         return {"of": describe(self.of), "among": self.among}
 
 
-def spread_out(x: FloatArray, count: int) -> NDArray[np.intp]:
-    """``count`` rows of x (n, p): the first, then always the one farthest from those taken (greedy)."""
+class Farthest:
+    """Fills gaps: again and again the candidate that is farthest, in features, from all that were asked.
+
+    The greedy solution of the k-centre problem, whose largest gap is at most twice the smallest
+    possible one (Gonzalez 1985). What was asked before counts from the first choice on, so near
+    copies of it come last; where nothing was asked, the first choice is the best of ``of``, or any.
+
+    Args:
+        of: choose only among what this acquisition likes best; ``None`` for all candidates.
+        among: how many times the batch that list is long.
+
+    Raises:
+        ConfigError: ``among`` is below 1.
+    """
+
+    def __init__(self, of: Acquisition | None = None, among: float = 3.0) -> None:
+        if not among >= 1:
+            raise ConfigError(f"among must be at least 1 times the batch, got {among!r}")
+        self.of, self.among = of, float(among)
+
+    def choose(self, belief: Belief, count: int, random: np.random.Generator) -> NDArray[np.intp]:
+        """See :class:`Acquisition`."""
+        if self.of is None:
+            # In random order, so that of equally far ones any may come first.
+            listed = random.permutation(len(belief))
+        else:
+            listed = self.of.choose(belief, max(count, int(np.ceil(self.among * count))), random)
+        return listed[spread_out(belief.x[listed], count, belief.asked)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor; the acquisition as a description."""
+        return {"of": None if self.of is None else describe(self.of), "among": self.among}
+
+
+def spread_out(x: FloatArray, count: int, asked: FloatArray | None = None) -> NDArray[np.intp]:
+    """``count`` rows of x (n, p), each the one farthest from those taken so far (greedy).
+
+    The first is the one farthest from ``asked`` (k, p), or row 0 if there are none.
+    """
     if not len(x):
         return np.zeros(0, dtype=np.intp)
-    taken = [0]
-    nearest = ((x - x[0]) ** 2).sum(axis=1)
+    if asked is not None and len(asked):
+        nearest = np.min([((x - point) ** 2).sum(axis=1) for point in asked], axis=0)
+        taken = [int(nearest.argmax())]
+        nearest = np.minimum(nearest, ((x - x[taken[0]]) ** 2).sum(axis=1))
+    else:
+        taken = [0]
+        nearest = ((x - x[0]) ** 2).sum(axis=1)
     while len(taken) < min(count, len(x)):
         nearest[taken] = -1.0
         taken.append(int(nearest.argmax()))

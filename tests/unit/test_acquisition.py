@@ -19,7 +19,9 @@ from nanonet.acquisition import (
     Diverse,
     Excess,
     ExpectedImprovement,
+    Farthest,
     ImprovementProbability,
+    InOrder,
     Mixed,
     Random,
     Uncertainty,
@@ -118,6 +120,26 @@ def test_a_diverse_batch_is_farther_apart_and_begins_with_the_best() -> None:
     assert spread_out(np.zeros((4, 1)), 3).tolist() != []
     assert len(set(spread_out(np.zeros((4, 1)), 3).tolist())) == 3
     assert spread_out(np.zeros((0, 1)), 3).tolist() == []
+
+
+def test_gaps_are_filled_from_what_was_asked() -> None:
+    x = np.array([0.0, 0.1, 4.0, 5.0, 9.0, 10.0])[:, None]
+    own = Belief(x=x, std=np.array([0.0, 0.9, 0.1, 0.8, 0.2, 0.7]), asked=np.array([[0.0], [0.2]]))
+    # 10 is farthest from 0.2, then 5 from both, then 4; the near copies of what was asked come last.
+    assert Farthest().choose(own, 4, rng()).tolist()[:3] == [5, 3, 2]
+    assert set(Farthest().choose(own, 6, rng()).tolist()[4:]) == {0, 1}
+    assert Farthest(Disagreement(), among=2).choose(own, 2, rng()).tolist() == [5, 3]
+    assert Farthest(Disagreement(), among=1).choose(own, 1, rng()).tolist() == [1]
+    # With nothing asked the first is the best of the other acquisition, or any.
+    alone = Belief(x=x, std=own.std)
+    assert Farthest(Disagreement()).choose(alone, 2, rng()).tolist() == [1, 5]
+    first = {int(Farthest().choose(alone, 1, np.random.default_rng(seed))[0]) for seed in range(60)}
+    assert first == set(range(6))
+    assert InOrder().choose(own, 4, rng()).tolist() == [0, 1, 2, 3]
+    with pytest.raises(ConfigError, match="among"):
+        Farthest(among=0)
+    with pytest.raises(InputError, match="has 2 features, the candidates have 1"):
+        Belief(x=x, asked=np.zeros((3, 2)))
 
 
 def test_what_is_missing_is_said() -> None:

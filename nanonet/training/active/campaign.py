@@ -12,13 +12,17 @@ import numpy as np
 
 from nanonet.data.dataset import Dataset
 from nanonet.data.problem import Problem
+from nanonet.data.split import Split
 from nanonet.data.where import Where
 from nanonet.errors import ConfigError
+from nanonet.metrics.base import Metric
 from nanonet.parts import build
+from nanonet.training.active.by_error import ErrorPlan, replay_by_error
 from nanonet.training.active.candidates import Candidates
 from nanonet.training.active.goal import Goal
 from nanonet.training.active.loop import Loop, Progress
 from nanonet.training.active.oracle import Oracle
+from nanonet.training.active.order import Order
 from nanonet.training.active.replay import Plan, replay
 from nanonet.training.active.strategy import Records, Strategy
 from nanonet.training.run import build_data, check_keys
@@ -26,15 +30,17 @@ from nanonet.training.run import build_data, check_keys
 log = logging.getLogger(__name__)
 KEYS = {
     "name", "seed", "dataset", "goal", "pool", "known", "candidates", "initial", "batch", "replay", "model",
-    "acquisition", "learns", "source", "oracle", "stop", "folder",
+    "acquisition", "learns", "source", "oracle", "order", "stop", "folder",
 }  # fmt: skip
 REPLAY = {"strategies", "reference", "repeats", "needed"}
+BY_ERROR = {"strategies", "reference", "split", "metric", "simulations", "compared"}
 
 
 def run(config: Mapping[str, Any], *, command: str = "") -> Path:
     """Do what the configuration says; returns the folder with the result.
 
-    With ``replay`` it is a virtual experiment on the records that ``pool`` picks. Else it is a loop:
+    With ``replay`` it is a virtual experiment on the records that ``pool`` picks: with a goal finds are
+    counted, without one (``goal: null``) the error on held-out groups is measured. Else it is a loop:
     candidates come from the table ``candidates`` (or are the records that ``pool`` picks), the oracle
     answers at once or later, and the same command goes on.
 
@@ -48,11 +54,13 @@ def run(config: Mapping[str, Any], *, command: str = "") -> Path:
     """
     check_keys(config, KEYS)
     problem, dataset = build_data(config)
+    folder = Path(config["folder"]) / str(config["name"])
+    if config["goal"] is None:
+        return _by_error(config, dataset, folder, command)
     goal = build(config["goal"], where="goal")
     if not isinstance(goal, Goal):
         raise ConfigError(f"goal must name a goal, got {type(goal).__name__}")
     known = None if config["known"] is None else _records(dataset, _where(config["known"], "known", dataset))
-    folder = Path(config["folder"]) / str(config["name"])
     if config["replay"] is None:
         return _loop(config, problem, dataset, goal, known, folder)
     task = dict(config["replay"])
@@ -72,6 +80,44 @@ def run(config: Mapping[str, Any], *, command: str = "") -> Path:
     return replay(
         plan, task["strategies"], folder, name=str(config["name"]), reference=str(task["reference"]), command=command
     )
+
+
+def _by_error(config: Mapping[str, Any], dataset: Dataset, folder: Path, command: str) -> Path:
+    if config["replay"] is None:
+        raise ConfigError("a loop needs a goal, and goal is null; name one, or describe a replay by error")
+    task = dict(config["replay"])
+    if set(task) != BY_ERROR:
+        raise ConfigError(
+            f"a replay without a goal has the keys {', '.join(sorted(BY_ERROR))}, got {', '.join(task) or 'none'}"
+        )
+    for key in ("known", "candidates"):
+        if config[key] is not None:
+            raise ConfigError(f"a replay by error learns from what it asks of its pool alone; {key} must be null")
+    if config["pool"] is not None:
+        dataset = dataset.take(_where(config["pool"], "pool", dataset))
+    seed = int(config["seed"])
+    split: Split = _part(task["split"], "replay.split", Split)
+    plan = ErrorPlan(
+        dataset=dataset,
+        folds=tuple(split.split(dataset, seed)),
+        model=config["model"],
+        metric=_part(task["metric"], "replay.metric", Metric),
+        order=_part(config["order"], "order", Order),
+        initial=int(config["initial"]),
+        batch=int(config["batch"]),
+        simulations=None if task["simulations"] is None else int(task["simulations"]),
+        compared=tuple(int(size) for size in task["compared"]),
+        seed=seed,
+    )
+    names = {"name": str(config["name"]), "reference": str(task["reference"])}
+    return replay_by_error(plan, task["strategies"], folder, **names, command=command)
+
+
+def _part(config: Any, where: str, kind: type) -> Any:
+    made = build(config, where=where)
+    if not isinstance(made, kind):
+        raise ConfigError(f"{where} must name a {kind.__name__.lower()}, got {type(made).__name__}")
+    return made
 
 
 def _where(config: Mapping[str, Any], key: str, dataset: Dataset) -> np.ndarray:

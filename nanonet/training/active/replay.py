@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from nanonet.statistics import Estimate, paired_difference
 from nanonet.training.active.candidates import Candidates
 from nanonet.training.active.draw import progress_curves
 from nanonet.training.active.goal import Goal, finds
+from nanonet.training.active.kept import kept
 from nanonet.training.active.loop import Loop
 from nanonet.training.active.oracle import Lookup
 from nanonet.training.active.strategy import Records, Strategy
@@ -169,19 +169,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 def _kept(file: Path, plan: Plan, strategy: Strategy, repeat: int) -> dict[str, Any]:
     """The result in the file, or a new one that is written there."""
-    if file.is_file():
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            if len(content["needed"]) == plan.needed:
-                return dict(content)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{file} does not hold a result ({error}); delete it to make it again") from error
-        raise DataError(
-            f"{file} has {len(content['needed'])} finds, expected {plan.needed}; delete it to make it again"
-        )
-    content = run_once(plan, strategy, repeat)
-    write_json(file, content)
-    return content
+    return kept(file, lambda: run_once(plan, strategy, repeat), "needed", plan.needed, "finds")
 
 
 def _report(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nanonet.acquisition import Acquisition, Belief, Random, exceedance
+from nanonet.acquisition import Acquisition, Belief, exceedance
 from nanonet.arrays import FloatArray
 from nanonet.data.table import Table
 from nanonet.errors import ConfigError
@@ -28,7 +28,7 @@ class Records:
 
     Args:
         inputs: of each.
-        targets: shape (n,).
+        targets: shape (n,), or (n, length) for curves.
         groups: of each.
     """
 
@@ -45,12 +45,13 @@ class Strategy:
 
     A model that learns the *target* gives mean m and spread s of its members, and with the goal's
     threshold t the probability Phi((m - t) / s) of a find. One that learns the *find* (0 or 1)
-    gives the probability itself.
+    gives the probability itself. Without a goal a model has nothing to say but how far its members
+    are apart: s in code space (:meth:`nanonet.surrogate.Surrogate.predict_with_spread`), for targets of any shape.
 
     Args:
         acquisition: how to choose.
         model: description of features, representation and regressor; ``None`` for an acquisition
-            that looks at no model.
+            that looks at no model (its attribute ``needs_model`` is false).
         learns: ``target`` or ``find``.
         source: learn from ``all`` records, from those ``known`` at the beginning, or from the ``answers`` only.
         seed: of the model; each round draws its own from it.
@@ -71,7 +72,7 @@ class Strategy:
             raise ConfigError(
                 f"a strategy learns {' or '.join(LEARNS)} from {', '.join(SOURCES)}, got {learns!r} from {source!r}"
             )
-        if model is None and not isinstance(acquisition, Random):
+        if model is None and getattr(acquisition, "needs_model", True):
             raise ConfigError(f"{type(acquisition).__name__} looks at a model; the strategy has none")
         if not isinstance(acquisition, Acquisition):
             raise ConfigError(f"a strategy needs an acquisition, got {type(acquisition).__name__}")
@@ -99,28 +100,56 @@ class Strategy:
             seed,
         )
 
-    def believe(self, known: Records | None, answers: Records | None, inputs: Table, goal: Goal) -> Belief:
-        """What the model, fitted to the records, believes of the candidates with these inputs."""
-        threshold = goal.threshold(inputs)
+    def believe(self, known: Records | None, answers: Records | None, inputs: Table, goal: Goal | None) -> Belief:
+        """What the model, fitted to the records, believes of the candidates with these inputs.
+
+        Raises:
+            ConfigError: nothing to learn from, or a goal for a model of curves.
+        """
         if self.model is None:
+            threshold = None if goal is None else goal.threshold(inputs)
             return Belief(x=np.zeros((inputs.n_rows, 1)), threshold=threshold)
+        if goal is not None:
+            goal.threshold(inputs)  # what it cannot say is said before anything is fitted
+        return self.belief(self.learn(known, answers, goal), answers, inputs, goal)
+
+    def learn(self, known: Records | None, answers: Records | None, goal: Goal | None) -> Surrogate:
+        """The model, fitted to the records that this strategy learns from.
+
+        Raises:
+            ConfigError: there are none, or no model.
+        """
         parts = {"all": (known, answers), "known": (known,), "answers": (answers,)}[self.source]
         given = [part for part in parts if part is not None and len(part)]
         if not given:
             raise ConfigError(f"there are no records to learn from (source: {self.source}); name some with known")
-        model = self._fit(given, goal, key=len(given[0]) if self.source == "known" else None)
+        return self._fit(given, goal, key=len(given[0]) if self.source == "known" else None)
+
+    def belief(self, model: Surrogate, answers: Records | None, inputs: Table, goal: Goal | None) -> Belief:
+        """What a fitted model believes of the candidates with these inputs.
+
+        Raises:
+            ConfigError: a goal for a model of curves.
+        """
         x = model.features.transform(inputs)
+        asked = model.features.transform(answers.inputs) if answers is not None and len(answers) else None
+        if goal is None:
+            _, spread = model.predict_with_spread(inputs)
+            return Belief(x=x, std=spread, asked=asked)
+        threshold = goal.threshold(inputs)
         members = model.ensemble(inputs)
         if members.ndim != 2:
-            raise ConfigError("active learning is for targets of one number; the model predicts curves")
+            raise ConfigError(
+                "a goal is for targets of one number, and the model predicts curves; a replay without a goal "
+                "(goal: null) judges by the error"
+            )
         mean, std = members.mean(axis=0), members.std(axis=0)
         if self.learns == "find":
-            return Belief(x=x, probability=np.clip(mean, 0.0, 1.0), threshold=threshold)
-        return Belief(
-            x=x, mean=mean, std=std, threshold=threshold, probability=np.clip(exceedance(mean, std, threshold), 0, 1)
-        )
+            return Belief(x=x, probability=np.clip(mean, 0.0, 1.0), threshold=threshold, asked=asked)
+        probability = np.clip(exceedance(mean, std, threshold), 0, 1)
+        return Belief(x=x, mean=mean, std=std, threshold=threshold, probability=probability, asked=asked)
 
-    def _fit(self, given: list[Records], goal: Goal, key: int | None) -> Surrogate:
+    def _fit(self, given: list[Records], goal: Goal | None, key: int | None) -> Surrogate:
         """The fitted model; one that learns from what never changes is fitted once."""
         if key is not None and self._fitted is not None and self._fitted[0] == key:
             return self._fitted[1]
@@ -128,6 +157,8 @@ class Strategy:
         targets = np.concatenate([part.targets for part in given])
         groups = np.array([group for part in given for group in part.groups], dtype=str)
         if self.learns == "find":
+            if goal is None:
+                raise ConfigError("there is no find without a goal; use learns: target, or name a goal")
             targets = finds(goal, inputs, targets).astype(float)
         recipe = dict(self.model or {})
         made = Surrogate(
