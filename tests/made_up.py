@@ -104,14 +104,22 @@ def record(name: str, point: dict[str, float], seed: int, **changes: object) -> 
     return row
 
 
-def write_records(file: Path, n: int = 16, replicas: int = 2, seed: int = 0, random_g: bool = False) -> Path:
-    """A store file of n made-up compositions, of which ``replicas`` have a second record."""
+def write_records(file: Path, n: int = 16, replicas: int = 2, seed: int = 0, random_g: str = "") -> Path:
+    """A store file of n made-up compositions, of which ``replicas`` have a second record.
+
+    Nothing can be learned where ``random_g`` is ``shuffled``, the RDF of another composition, or ``numbers``, random
+    numbers behind an empty core; replicas share them.
+    """
     rows = []
-    shuffled = np.random.default_rng(seed).permutation(n)
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(n)
     points = compositions(n, seed)
     for number, point in enumerate(points):
-        # With random_g the RDF belongs to another composition: nothing can be learned.
-        extra = {"g": g_of(points[shuffled[number]])} if random_g else {}
+        extra = {}
+        if random_g == "shuffled":
+            extra["g"] = g_of(points[shuffled[number]])
+        elif random_g == "numbers":
+            extra["g"] = np.exp(random.normal(0, 1, 100)) * (np.arange(100) >= random.integers(15, 35))
         rows.append(record(f"c{number:03d}/0", point, 2 * number, **extra))
         if number < replicas:
             rows.append(record(f"c{number:03d}/1", point, 2 * number + 1, **extra))
