@@ -43,10 +43,29 @@ class Choice:
     Args:
         points: accepted compositions with their sizes, in the design's order.
         skipped: compositions that need too many beads, and why.
+        design: where they come from.
     """
 
     points: tuple[tuple[Composition, SystemSize], ...]
     skipped: tuple[tuple[Composition, str], ...]
+    design: Design | None = None
+
+    def remember(self) -> None:
+        """Tell the design what was accepted, if it has ``remember(points)``.
+
+        A design that looks at what was simulated would choose others when the same command goes on.
+        """
+        remember = getattr(self.design, "remember", None)
+        if remember is not None:
+            remember([composition for composition, _ in self.points])
+
+    def write(self, file: Path) -> None:
+        """Write the accepted points as CSV, in their order and with all digits, for the design ``csv``."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(Composition.names())
+            writer.writerows([repr(value) for value in point.to_dict().values()] for point, _ in self.points)
 
 
 def choose(design: Design, *, n_np_min: int, n_beads_max: int, max_tries: int = 10_000) -> Choice:
@@ -67,7 +86,7 @@ def choose(design: Design, *, n_np_min: int, n_beads_max: int, max_tries: int = 
     if not points or (design.n is not None and len(points) < design.n and len(points) + len(skipped) >= max_tries):
         example = f"; the first was skipped because {skipped[0][1]}" if skipped else ""
         raise ConfigError(f"the design gave {len(points)} usable points, {design.n} were asked for{example}")
-    return Choice(tuple(points), tuple(skipped))
+    return Choice(tuple(points), tuple(skipped), design)
 
 
 def ranges(given: Mapping[str, Sequence[float]] | None) -> dict[str, tuple[float, float]]:

@@ -309,11 +309,14 @@ def run(config: DictConfig) -> int:
     if isinstance(config.workers, bool) or not isinstance(config.workers, int) or config.workers < 1:
         raise ConfigError(f"workers must be a whole number above 0, got {config.workers!r}")
     jobs, choice = make_jobs(config, protocol, engine)
+    if config.points is not None:
+        choice.write(Path(str(config.points)))
     if config.dry_run:
         print(dry_run(jobs, choice, config.workers))
         return 0
     workspace = Workspace(config.workspace)
     with workspace.campaign(), _campaign_log(workspace):
+        choice.remember()
         for _, reason in choice.skipped:
             log.info("skipped: %s", reason)
         points = {workspace.point(job.statepoint).id: job for job in jobs}

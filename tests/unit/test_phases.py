@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,6 @@ def test_the_command_writes_figure_and_table(folder: Path, found: PhaseMap) -> N
         ({"n": True}, "2 to 401 points"),
         ({"eps_np_np": (2.0, 1.0)}, "two rising numbers"),
         ({"eps_p_np": (0.0, 50.0)}, "eps_p_np must be finite"),
-        ({"model": "spe"}, "needs one that predicts RDFs of nanocomposites"),
         ({"model": "nobody"}, "there is no checkpoint 'nobody'"),
     ],
 )
@@ -168,6 +168,12 @@ def test_bad_input_is_refused_by_name(folder: Path, changes: dict[str, Any], com
     settings = {**SLICE, "model": folder / "run" / "checkpoint", "records": folder / "records.nc", **changes}
     with pytest.raises((InputError, CheckpointError), match=complaint):
         phase_map(**settings)
+
+
+def test_a_model_of_something_else_is_refused(need: Callable) -> None:
+    need("lightgbm", "pip install 'nanonet[chem]'")
+    with pytest.raises(InputError, match="needs one that predicts RDFs of nanocomposites"):
+        phase_map(**SLICE, model="spe")
 
 
 def test_a_map_checks_itself() -> None:
