@@ -67,7 +67,7 @@ def phase_map(
         eps_np_np: smallest and largest NP-NP attraction [epsilon].
         eps_p_np: smallest and largest polymer-NP attraction [epsilon].
         members: also decode every member of the model, for :attr:`PhaseMap.agreement`; with a network as
-            decoder this takes some 20 times as long as the map itself.
+            decoder this takes several times as long as the map itself.
         progress: called with the number of points that are done and of all.
 
     Raises:
