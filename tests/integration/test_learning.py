@@ -109,6 +109,7 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
             ("nanonet_one_feature", "representation"),
             ("latent_curve", "representation"),
             ("dense_position", "regressor"),
+            ("cavity_dense", "regressor"),
         )
     ]
     report = evaluate(configuration("evaluate", *fixed, *quick))
@@ -122,8 +123,8 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
     assert "*replicas*" in table
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()}
     assert len(kept) == len(results["scores"])
-    # The two forests on the same images share one autoencoder.
-    assert len(list((tmp_path / "networks").iterdir())) == 3
+    # The two forests on the same images share one autoencoder; the others that are fitted have one each.
+    assert len(list((tmp_path / "networks").iterdir())) == 4
     evaluate(configuration("evaluate", *fixed, *quick))
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()} == kept
 
