@@ -114,6 +114,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     records = write_records(folder / "records.nc", n=24, replicas=8)
     fixed = [f"dataset.path={records}", f"folder={folder}", "progress=false", "split.folds=3", "~comparison.models"]
     config = configuration("evaluate", "comparison=learning_curve", *fixed, "comparison.sizes=[16,4,8,50]")
+    config["metrics"] = {name: config["metrics"][name] for name in ("log_error", "phase")}
     config["comparison"] |= {
         "reference": "mean",
         "models": {name: _model(name) for name in MODELS},

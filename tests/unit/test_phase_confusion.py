@@ -117,6 +117,7 @@ def test_runs_and_comparisons_report_phases(tmp_path: Path) -> None:
     assert (run / "figures" / "phases_of_held_out_compositions.png").is_file()
     assert "(figures/phases_of_held_out_compositions.png)" in (run / "README.md").read_text()
     config = configuration("evaluate", *fixed)
+    config["metrics"] = {"phase": config["metrics"]["phase"]}
     models = {name: config["comparison"]["models"][name] for name in ("mean", "nearest")}
     config["comparison"] |= {"reference": None, "models": models}
     report = evaluate(config)
