@@ -303,7 +303,7 @@ def _records(answer: Prediction) -> list[dict[str, Any]]:
     """One mapping per value of every record: inputs, place on the axis, value, band, domain."""
     low = answer.targets if answer.low is None else answer.low
     high = answer.targets if answer.high is None else answer.high
-    axis = None if answer.axis is None else answer.axis.values
+    axis = None if answer.axis is None else answer.axis.places
     made = []
     for row, inputs in enumerate(answer.inputs.rows()):
         ends = {"in_domain": not answer.outside[row]}
@@ -344,7 +344,7 @@ def _csv(answer: Prediction) -> str:
 
 
 def _json(answer: Prediction) -> str:
-    axis = {} if answer.axis is None else {answer.axis.name: list(answer.axis.values)}
+    axis = {} if answer.axis is None else {answer.axis.name: list(answer.axis.places)}
     rows = [
         {
             **{name: None if _unknown(value) else value for name, value in inputs.items()},
