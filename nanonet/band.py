@@ -47,7 +47,11 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A band u(y) -/+ w_j sqrt(s0^2 + s^2) around a prediction y, of one width per bin j.
+    """A band u(y) -/+ w_j sqrt(s0^2 + s^2) around a prediction y, of one width per bin j, or per place.
+
+    Where bins of different records that have the same number are not alike (an RDF begins where the NPs touch), widths
+    belong to places on a scale that is common to all records: w(p_j), linear between the points of ``grid``, constant
+    beyond; the problem says where the bins of a record lie (:func:`nanonet.data.problem.places`).
 
     s is the standard deviation of the members in code space (root mean square over the codes),
     one number per record; so the band needs no decoding of members. s0 and the w_j come from
@@ -58,29 +62,50 @@ class Band:
         width: w_j, shape (length,) for curves or (1,) for numbers, not negative.
         offset: s0, positive.
         level: share of held-out values inside, such as 0.9.
+        grid: places that the widths belong to, rising, of the shape of ``width``; ``None`` for a width per bin.
     """
 
     scale: Scale
     width: FloatArray
     offset: float
     level: float
+    grid: FloatArray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", frozen_array(self.width, name="width", ndim=1))
         if self.width.size == 0 or self.width.min() < 0 or not self.offset > 0 or not 0 < self.level < 1:
             raise ConfigError("a band needs widths that are not negative, a positive offset and a level in (0, 1)")
+        if self.grid is not None:
+            object.__setattr__(self, "grid", frozen_array(self.grid, name="grid", ndim=1, shape=self.width.shape))
+            if not (np.diff(self.grid) > 0).all():
+                raise ConfigError("the places that the widths of a band belong to must rise")
 
-    def half_width(self, spread: FloatArray) -> FloatArray:
-        """w_j sqrt(s0^2 + s^2) on the scale u, shape (n, length), of spreads s (n,)."""
-        return np.sqrt(self.offset**2 + np.asarray(spread) ** 2)[:, None] * self.width
+    def half_width(self, spread: FloatArray, places: FloatArray | None = None) -> FloatArray:
+        """w_j sqrt(s0^2 + s^2) on the scale u, shape (n, length), of spreads s (n,).
 
-    def around(self, targets: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper ends, of the shape of ``targets`` (n,) or (n, length).
+        Args:
+            spread: s.
+            places: where the bins of each record lie, shape (n, length), for a band that has a width per place.
+
+        Raises:
+            ConfigError: the band needs places and has none.
+        """
+        width = self.width
+        if self.grid is not None:
+            if places is None:
+                raise ConfigError("this band has a width per place, and the problem does not say where the bins lie")
+            width = np.interp(places, self.grid, self.width)
+        return np.sqrt(self.offset**2 + np.asarray(spread) ** 2)[:, None] * width
+
+    def around(
+        self, targets: FloatArray, spread: FloatArray, places: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper ends, of the shape of ``targets`` (n,) or (n, length); ``places`` as above.
 
         On a logarithmic scale the band of a value at or below the floor begins at that value, and
         the band always holds the prediction itself.
         """
-        half = self.half_width(spread).reshape(targets.shape if targets.ndim == 1 else (len(targets), -1))
+        half = self.half_width(spread, places).reshape(targets.shape if targets.ndim == 1 else (len(targets), -1))
         middle = self.scale.to(targets)
         low, high = self.scale.back(middle - half), self.scale.back(middle + half)
         if self.scale.log:
@@ -94,6 +119,7 @@ class Band:
             "width": self.width.tolist(),
             "offset": self.offset,
             "level": self.level,
+            "grid": None if self.grid is None else self.grid.tolist(),
         }
 
     @classmethod
@@ -109,6 +135,7 @@ class Band:
                 width=np.array(values["width"], dtype=float),
                 offset=float(values["offset"]),
                 level=float(values["level"]),
+                grid=None if values.get("grid") is None else np.array(values["grid"], dtype=float),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the calibration in the manifest cannot be used ({error})") from error

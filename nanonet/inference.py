@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from nanonet import paths
+from nanonet.arrays import FloatArray
 from nanonet.checkpoint import MANIFEST, Checkpoint
-from nanonet.data.problem import Prediction, questions
+from nanonet.data.problem import Prediction, places, questions
 from nanonet.data.table import Table
 from nanonet.errors import CheckpointError, DomainWarning, InputError
 
@@ -49,7 +50,9 @@ class Predictor:
         """Predict a table of inputs: plain arrays, no warning."""
         checkpoint = self.checkpoint
         targets, spread = checkpoint.surrogate.predict_with_spread(inputs)
-        band = (None, None) if checkpoint.band is None else checkpoint.band.around(targets, spread)
+        band: tuple[FloatArray | None, FloatArray | None] = (None, None)
+        if checkpoint.band is not None:
+            band = checkpoint.band.around(targets, spread, places(checkpoint.problem, inputs, checkpoint.axis))
         x = checkpoint.surrogate.features.transform(inputs)
         return Prediction(
             inputs=inputs,

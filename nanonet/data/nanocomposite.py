@@ -12,8 +12,8 @@ import numpy as np
 
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.phase_confusion import phase_figure, phase_numbers
-from nanonet.data.problem import Drawing, Finding, Prediction, Regions
-from nanonet.data.rdf_regions import rdf_regions
+from nanonet.data.problem import Drawing, Finding, Places, Prediction, Regions
+from nanonet.data.rdf_regions import rdf_places, rdf_regions
 from nanonet.data.table import Table
 from nanonet.domain import RDF, Composition
 from nanonet.domain.forms import compositions
@@ -44,6 +44,8 @@ class Nanocomposite:
     name = "nanocomposite"
     #: Core edge, first peak and tail.
     regions: ClassVar[Regions] = staticmethod(rdf_regions)
+    #: On which scale bands have their widths.
+    places: ClassVar[Places] = staticmethod(rdf_places)
     drawings: ClassVar[Mapping[str, Drawing]] = {"Phases of held-out compositions": phase_figure}
     findings: ClassVar[Mapping[str, Finding]] = {"phases": phase_numbers}
 

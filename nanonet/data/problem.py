@@ -159,3 +159,34 @@ def regions(problem: Problem, dataset: Dataset) -> Mapping[str, NDArray[np.bool_
     if found and (np.sum(list(found.values()), axis=0) > 1).any():
         raise DataError(f"regions of {problem.name} overlap; a value belongs to one of {', '.join(found)} or to none")
     return found
+
+
+#: From inputs and the target's axis to where the elements of each target lie, shape (n, length).
+Places = Callable[[Table, Axis], FloatArray]
+
+
+def places(problem: Problem, inputs: Table, axis: Axis | None) -> FloatArray | None:
+    """Where the elements of the targets lie on a scale on which those of different records are alike.
+
+    The problem's attribute ``places``, if it has one. It is a function of the inputs, so that it is also known of a
+    record that is only predicted; the width of a band belongs to a place.
+
+    Args:
+        problem: of the records.
+        inputs: n records.
+        axis: of the target; without one there is nothing to place.
+
+    Returns:
+        Shape (n, length), or ``None``: element k of one target is like element k of another.
+
+    Raises:
+        DataError: another shape, or not finite.
+    """
+    find: Places | None = getattr(problem, "places", None)
+    if find is None or axis is None:
+        return None
+    found = np.asarray(find(inputs, axis), dtype=float)
+    expected = (inputs.n_rows, len(axis.values))
+    if found.shape != expected or not np.isfinite(found).all():
+        raise DataError(f"the places of {problem.name} must be finite and of shape {expected}, got {found.shape}")
+    return found

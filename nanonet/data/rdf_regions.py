@@ -1,14 +1,16 @@
-"""The parts of an RDF: the edge of the core, the first peak, the tail."""
+"""The parts of an RDF: the edge of the core, the first peak, the tail; and where its bins lie beyond the contact."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanonet.data.dataset import Dataset
+from nanonet.arrays import FloatArray
+from nanonet.data.dataset import Axis, Dataset
+from nanonet.data.table import Table
 from nanonet.domain import RDF
 from nanonet.errors import DataError
-from nanonet.units import MONOMER_DIAMETER
+from nanonet.units import LJ_MINIMUM, MONOMER_DIAMETER
 
 #: Below this g a bin before the edge belongs to the empty core.
 SMALLEST = 0.01
@@ -46,6 +48,24 @@ def rdf_regions(dataset: Dataset) -> dict[str, NDArray[np.bool_]]:
     rows = [_of_one(RDF(r=r, g=g, error=own)) for g, own in zip(dataset.targets, error, strict=True)]
     found = np.array(rows).reshape(len(rows), len(NAMES), len(r))
     return {name: found[:, number] for number, name in enumerate(NAMES)}
+
+
+def rdf_places(inputs: Table, axis: Axis) -> FloatArray:
+    """Where bins lie beyond the contact of two NPs, r_c = 2^(1/6) D: the same structure at the same place for all D.
+
+    p = r - r_c beyond it, where layers of monomers decide, and p = 3 (r / r_c - 1) in front of it, where the wall of
+    the potential does, which scales with D; the two agree at r = r_c, and in slope for r_c = 3 sigma.
+
+    Args:
+        inputs: n compositions.
+        axis: r [sigma].
+
+    Returns:
+        p [sigma], shape (n, n_bins).
+    """
+    contact = LJ_MINIMUM * inputs["D"][:, None]
+    r = axis.array()[None, :]
+    return np.where(r < contact, 3.0 * (r / contact - 1.0), r - contact)
 
 
 def _of_one(rdf: RDF) -> NDArray[np.bool_]:

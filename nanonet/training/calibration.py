@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 LEAST_GROUPS = 3
 #: Bins over which the profile of widths is smoothed; neighbouring bins of a curve err alike.
 SMOOTHING = 5
+#: Values per record, and at least, from which the width at a place is read off.
+NEIGHBOURS, LEAST_VALUES = 3, 30
 #: Candidates for the offset s0, in units of the root-mean-square spread.
 OFFSETS = (0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -35,6 +37,7 @@ def calibrate(
     scale: Scale,
     level: float = 0.9,
     curve: bool = True,
+    places: FloatArray | None = None,
 ) -> Band | None:
     """The band u(y) -/+ w_j sqrt(s0^2 + s^2) that holds ``level`` of the held-out values.
 
@@ -43,6 +46,10 @@ def calibrate(
     smoothed root mean square of e_ij / sigma_i over records; w_j = c a_j, where c is the quantile
     ``level`` of e_ij / (a_j sigma_i) over the bins that count: on a logarithmic scale those where
     the true value reaches the floor.
+
+    With ``places`` p_ij the widths belong to them: w(p) is the quantile of e_ij / sigma_i among the values that count
+    next to p, three per record, smoothed along p. The quantile is ``level`` (n + 1) / n with n groups, as in split
+    conformal prediction (Lei et al. 2018), for with few groups that of the known errors is too small for the next one.
 
     Args:
         predicted: of held-out records, shape (n,) or (n, length); rows with NaN are left out.
@@ -53,6 +60,8 @@ def calibrate(
         level: share of values inside.
         curve: whether bins are places of a curve, of which neighbours err alike: the profile is smoothed, and c is one
             number. For several numbers at once nothing is smoothed, and each has a c of its own.
+        places: where the bins of each record lie on a scale that is common to all, of the shape of ``truth``
+            (:func:`nanonet.data.problem.places`); ``None`` where bin j is bin j.
 
     Returns:
         ``None`` with fewer than 3 groups: too few to say anything.
@@ -69,6 +78,12 @@ def calibrate(
     offsets = [factor * typical for factor in OFFSETS] if typical > 0 else [1.0]
     offset = min(offsets, key=lambda s0: float(np.var(np.log(size / np.sqrt(s0**2 + spread**2)))))
     sigma = np.sqrt(offset**2 + spread**2)[:, None]
+    if places is not None:
+        count = len(set(np.asarray(groups)[known].tolist()))
+        grid, width = _by_place(
+            errors / sigma, np.asarray(places)[known], _counting(truth, scale), min(1.0, level * (count + 1) / count)
+        )
+        return Band(scale=scale, width=width, offset=offset, level=level, grid=grid)
     # A number that is known for no held-out record gets the mean width.
     known_bins = np.isfinite(errors).any(axis=0)
     square = np.full(errors.shape[1], np.nanmean((errors / sigma) ** 2))
@@ -90,6 +105,25 @@ def calibrate(
 def _counting(truth: FloatArray, scale: Scale) -> NDArray[np.bool_]:
     """Which true values a band has to hold: those that are known and, on a logarithmic scale, reach the floor."""
     return np.asarray(np.isfinite(truth) & (truth >= scale.floor if scale.log else True))
+
+
+def _by_place(
+    relative: FloatArray, places: FloatArray, counts: NDArray[np.bool_], level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Places on an even grid, and the quantile of the relative errors next to each; see :func:`calibrate`."""
+    step = float(np.median(np.diff(places, axis=1)))
+    where = places[counts]
+    low, high = (where.min(), where.max()) if where.size else (0.0, 0.0)
+    grid = low + step * np.arange(int(np.ceil((high - low) / step)) + 2)
+    if not where.size:
+        return grid, np.ones(len(grid))
+    order = np.argsort(where, kind="stable")
+    where, errors = where[order], relative[counts][order]
+    size = min(len(errors), max(LEAST_VALUES, NEIGHBOURS * len(places)))
+    # The window of a fixed number of values whose middle is nearest.
+    begin = np.clip(np.searchsorted(where, grid) - size // 2, 0, len(errors) - size)
+    width = _smooth(np.array([np.quantile(errors[start : start + size], level) for start in begin]))
+    return grid, np.maximum(width, 1e-2 * np.sqrt((width**2).mean()) + 1e-12)
 
 
 def _smooth(values: FloatArray) -> FloatArray:
@@ -157,6 +191,7 @@ def coverage(
     level: float = 0.9,
     curve: bool = True,
     regions: Mapping[str, NDArray[np.bool_]] | None = None,
+    places: FloatArray | None = None,
 ) -> Coverage | None:
     """Calibrate without one group and look at it, group after group.
 
@@ -169,6 +204,7 @@ def coverage(
         level: share of values inside.
         curve: whether bins are places of a curve.
         regions: name of a part of the curves to which values belong to it, of the shape of ``truth``.
+        places: where the bins lie.
 
     Returns:
         ``None`` with fewer than 4 groups.
@@ -179,9 +215,10 @@ def coverage(
     if len(np.unique(groups)) <= LEAST_GROUPS:
         return None
     counts = _counting(truth, scale)
+    lie = None if places is None else np.asarray(places)[known]
     # A band of one width for all records is the same method with spreads that are all equal.
     own, constant = (
-        _left_out(predicted, truth, used, groups, scale, level, curve) for used in (spread, np.ones(len(spread)))
+        _left_out(predicted, truth, used, groups, scale, level, curve, lie) for used in (spread, np.ones(len(spread)))
     )
 
     def share(values: NDArray[np.bool_]) -> Share:
@@ -217,6 +254,7 @@ def _left_out(
     scale: Scale,
     level: float,
     curve: bool,
+    places: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Whether each value lies in the band that was made without its group (1, 0), and half of the band's width.
 
@@ -225,11 +263,12 @@ def _left_out(
     hit, half = np.full(truth.shape, np.nan), np.full(truth.shape, np.nan)
     for name in np.unique(groups):
         out = groups == name
-        band = calibrate(predicted[~out], truth[~out], spread[~out], groups[~out], scale, level, curve)
+        here, there = (None, None) if places is None else (places[out], places[~out])
+        band = calibrate(predicted[~out], truth[~out], spread[~out], groups[~out], scale, level, curve, there)
         if band is not None:
-            low, high = band.around(predicted[out], spread[out])
+            low, high = band.around(predicted[out], spread[out], here)
             hit[out] = (truth[out] >= low) & (truth[out] <= high)
-            half[out] = band.half_width(spread[out])
+            half[out] = band.half_width(spread[out], here)
     return hit, half
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nanonet.arrays import FloatArray
 from nanonet.band import Scale
 from nanonet.data.dataset import Dataset
-from nanonet.data.problem import Problem, regions
+from nanonet.data.problem import Problem, places, regions
 from nanonet.data.split import Fold
 from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.metrics.base import Metric
@@ -138,7 +138,7 @@ def judge(
     left_out: dict[str, str] = {}
     rows = np.concatenate([fold.test for fold in folds])
     judged = dataset.take(rows)
-    parts = regions(problem, judged)
+    parts, lie = regions(problem, judged), places(problem, judged.inputs, judged.axis)
     for name, recipe in models.items():
         try:
             results = cross_validate(recipe, dataset, folds, seed, folder, label=name)
@@ -158,7 +158,7 @@ def judge(
         details["findings"][name] = held_out_findings(problem, judged, own["predicted"])
         if np.ptp(own["spread"]) > 0:
             details["coverage"][name] = coverage(
-                own["predicted"], judged.targets, own["spread"], judged.groups, scale, level, judged.curve, parts
+                own["predicted"], judged.targets, own["spread"], judged.groups, scale, level, judged.curve, parts, lie
             )
     if reference not in found:
         raise ConfigError(f"no result for the reference {reference}; {left_out}")

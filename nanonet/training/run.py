@@ -15,7 +15,7 @@ from nanonet.band import Band, Scale
 from nanonet.checkpoint import MANIFEST, Checkpoint, versions
 from nanonet.coverage import Coverage
 from nanonet.data.dataset import Dataset
-from nanonet.data.problem import Problem, regions
+from nanonet.data.problem import Problem, places, regions
 from nanonet.data.split import Fold, Split
 from nanonet.errors import ConfigError
 from nanonet.metrics.base import Metric
@@ -146,11 +146,10 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
         final, model = run_fold(recipe, dataset, kept, seed)
     rows, found = held_out(results)
     judged = dataset.take(rows)
-    band = calibrate(found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
-    parts = regions(problem, judged)
-    cover = coverage(
-        found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve, parts
-    )
+    parts, lie = regions(problem, judged), places(problem, judged.inputs, judged.axis)
+    errors = (found["predicted"], judged.targets, found["spread"], judged.groups, scale, level, judged.curve)
+    band = calibrate(*errors, places=lie)
+    cover = coverage(*errors, regions=parts, places=lie)
     test, values = score(metrics, judged, found["predicted"], found["fold"])
     columns = {
         "held-out": test,
@@ -277,12 +276,17 @@ def _figures(
         predicted = np.full_like(dataset.targets, np.nan)
         spread = np.full(len(dataset), np.nan)
         predicted[rows], spread[rows] = found["predicted"], found["spread"]
-        ends = None if band is None else band.around(predicted, spread)
+        ends = None
+        if band is not None:
+            ends = band.around(predicted, spread, places(problem, dataset.inputs, dataset.axis))
         order = sorted(set(np.asarray(rows).tolist()))
         shown = file("Held-out records and their predictions", "predictions")
         draw.curves(shown, dataset, order, predicted, ends, scale)
-    around = None if band is None else band.around(found["predicted"], found["spread"])
-    own = held_out_figures(folder, problem, dataset.take(rows), found["predicted"], around, cover, scale)
+    judged, around = dataset.take(rows), None
+    if band is not None:
+        lie = places(problem, judged.inputs, judged.axis)
+        around = band.around(found["predicted"], found["spread"], lie)
+    own = held_out_figures(folder, problem, judged, found["predicted"], around, cover, scale)
     made |= {title: f"{folder.name}/{name}" for title, name in own.items()}
     difference = scale.to(found["predicted"]) - scale.to(dataset.targets[rows])
     size = np.sqrt(np.nanmean(difference.reshape(len(rows), -1) ** 2, axis=1))

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nanonet.band import Scale
+from nanonet.band import Band, Scale
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.nanocomposite import Nanocomposite
+from nanonet.data.problem import places as places_of
 from nanonet.data.problem import regions
 from nanonet.data.rdf_regions import NAMES, rdf_regions
 from nanonet.data.table import Table
 from nanonet.domain.rdf import standard_grid
-from nanonet.errors import DataError
+from nanonet.errors import ConfigError, DataError
+from nanonet.inference import load
 from nanonet.statistics import spearman
 from nanonet.training.calibration import calibrate, coverage
 from nanonet.training.reliability import calibration
@@ -182,3 +184,81 @@ def test_a_run_reports_its_regions(tmp_path: Path) -> None:
     assert all(f"| {name} |" in card for name in ("all", *NAMES))
     manifest = json.loads((run / "checkpoint" / "manifest.json").read_text())
     assert manifest["info"]["coverage"]["rank"] == content["rank"]
+
+
+def _shifted(n: int, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Curves that are hard to predict at an edge only, which lies elsewhere in each; and where their bins lie."""
+    edge = random.integers(10, 50, n)
+    places = np.arange(80)[None] - edge[:, None] * 1.0
+    spread = random.uniform(0.5, 1.5, n)
+    truth = np.exp(random.normal(0, 0.3, (n, 80)))
+    size = np.where(np.abs(places) <= 4, 0.5, 0.02) * spread[:, None]
+    predicted = truth * 10 ** (size * random.standard_normal((n, 80)))
+    return predicted, truth, spread, np.arange(n).astype(str), places
+
+
+def test_widths_belong_to_places_where_the_problem_says_so() -> None:
+    scale = Scale(log=True)
+    predicted, truth, spread, groups, places = _shifted(40, np.random.default_rng(3))
+    parts = {"edge": np.abs(places) <= 4, "rest": np.abs(places) > 4}
+    by_bin = coverage(predicted, truth, spread, groups, scale, regions=parts)
+    by_place = coverage(predicted, truth, spread, groups, scale, regions=parts, places=places)
+    assert by_bin is not None
+    assert by_place is not None
+    assert by_bin.regions["edge"].inside.value < 80
+    for share in by_place.regions.values():
+        assert 85 <= share.inside.value <= 97
+    # and it is no wider for that
+    assert by_place.width < 0.8 * by_bin.width
+    assert by_place.regions["edge"].width > 5 * by_place.regions["rest"].width
+
+
+def test_a_band_by_places_is_kept_and_asks_for_them() -> None:
+    predicted, truth, spread, groups, places = _shifted(40, np.random.default_rng(3))
+    band = calibrate(predicted, truth, spread, groups, Scale(log=True), places=places)
+    assert band is not None
+    assert band.grid is not None
+    again = Band.from_json(json.loads(json.dumps(band.to_json())))
+    new, _, spread, _, places = _shifted(5, np.random.default_rng(4))
+    for end, kept in zip(band.around(new, spread, places), again.around(new, spread, places), strict=True):
+        np.testing.assert_allclose(end, kept)
+    # Beyond the places that were seen the width goes on as it was.
+    far = band.half_width(spread, np.full((5, 80), 1e3))
+    assert np.ptp(far[0]) == 0.0
+    assert far[0, 0] == pytest.approx(np.sqrt(band.offset**2 + spread[0] ** 2) * band.width[-1])
+    with pytest.raises(ConfigError, match="does not say where"):
+        band.around(new, spread)
+    with pytest.raises(ConfigError, match="rise"):
+        Band(Scale(), np.ones(2), 1.0, 0.9, grid=np.array([1.0, 1.0]))
+
+
+def test_bins_of_an_rdf_lie_beyond_the_contact() -> None:
+    axis = Axis("r", "sigma", tuple(R.tolist()))
+    diameters = np.array([2.0, 3.0, 4.0])
+    found = places_of(Nanocomposite(), Table({"D": diameters}), axis)
+    assert found is not None
+    assert (np.diff(found, axis=1) > 0).all()
+    for row, diameter in enumerate(diameters):
+        contact = 2 ** (1 / 6) * diameter
+        assert np.interp(contact, R, found[row]) == pytest.approx(0.0, abs=0.03)
+        # half a contact's distance inside it, and a monomer beyond it: the same place for all
+        assert np.interp(0.5 * contact, R, found[row]) == pytest.approx(-1.5, abs=0.03)
+        assert np.interp(contact + 1.0, R, found[row]) == pytest.approx(1.0, abs=0.03)
+    assert places_of(SimpleNamespace(name="x"), Table({"D": diameters}), axis) is None  # type: ignore[arg-type]
+    wrong: Any = SimpleNamespace(name="x", places=lambda *_: np.zeros((2, 2)))
+    with pytest.raises(DataError, match=r"places of x .* \(3, 100\)"):
+        places_of(wrong, Table({"D": diameters}), axis)
+
+
+def test_a_prediction_has_the_band_of_its_places(tmp_path: Path) -> None:
+    run = quick_run(tmp_path, "representation=pca", "regressor.n_trees=5", "split=kfold", "refit=true", "figures=false")
+    model = load(run / "checkpoint")
+    band = model.checkpoint.band
+    assert band is not None
+    assert band.grid is not None
+    inputs = Table({name: np.array([value]) for name, value in compositions(1, seed=5)[0].items()})
+    answer = model.evaluate(inputs)
+    _, spread = model.checkpoint.surrogate.predict_with_spread(inputs)
+    low, high = band.around(answer.targets, spread, places_of(Nanocomposite(), inputs, answer.axis))
+    np.testing.assert_allclose(answer.low, low)
+    np.testing.assert_allclose(answer.high, high)
