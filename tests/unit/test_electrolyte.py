@@ -202,8 +202,8 @@ def test_simulated_electrolytes(tmp_path: Path) -> None:
     assert both.axis is not None
     assert both.axis.places == ("log10_conductivity", "transference_number")
     assert both.source["unknown"] == 2
-    rows, one = both.number("transference_number")
-    assert (rows.tolist(), one.targets.tolist(), one.unit) == ([0, 3], [0.3, 0.9], "1")
+    known, one = both.number("transference_number")
+    assert (known.tolist(), one.targets.tolist(), one.unit) == ([0, 3], [0.3, 0.9], "1")
     fold = Given("batch", only=["dummy_1200"]).split(data, 0)[0]
     assert (fold.test.tolist(), fold.train.tolist()) == ([1], [0, 2, 3])
     table, single = SimulatedElectrolytes().parse(None, {"polymer": "*CCO*", "temperature": 80.0})
