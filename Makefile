@@ -58,7 +58,7 @@ demo: $(STAMP)  ## simulate, train, predict and compare, in one go
 	$(BIN)/python -m simulations.demo $(ARGS)
 
 test: $(STAMP)  ## the tests (ARGS="-k name" for some of them)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 validate: $(STAMP)  ## the long physical checks (ENGINE, default lammps; fails where it is missing)
 	$(BIN)/python -m pytest --validate -m validate --engine=$(or $(ENGINE),lammps) $(ARGS)

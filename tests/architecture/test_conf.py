@@ -116,3 +116,12 @@ def test_option_composes(group: str, option: str) -> None:
     assert roots, f"conf/{group} is in the defaults of no root ({', '.join(ROOTS)}), so nobody can choose it"
     for root in roots:
         assert _compose(root, f"{group}={option}")
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_no_plain_setting_is_called_like_a_group(root: str) -> None:
+    # Hydra would take `name=value` for the choice of an option of the group, and refuse it.
+    content = yaml.safe_load((CONF / f"{root}.yaml").read_text(encoding="utf-8"))
+    settings = {key for key, value in content.items() if not isinstance(value, dict)}
+    groups = {path.parent.relative_to(CONF).parts[0] for path in FILES if path.parent != CONF}
+    assert not settings & groups

@@ -294,7 +294,7 @@ def test_one_command_replays_curves(tmp_path: Path) -> None:
             run({**config, **changes})
     design = tmp_path / "design.csv"
     design.write_text("D,N,eps_np_np,eps_p_np\n3,30,1,1\n")
-    listed = configuration("active", *settings_, "order=listed", f"order.path={design}")
+    listed = configuration("active", *settings_, "sequence=listed", f"sequence.path={design}")
     with pytest.raises(DataError, match="none of the 42 records"):
         run(listed)
 

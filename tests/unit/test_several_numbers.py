@@ -113,7 +113,7 @@ def test_who_does_not_take_gaps_says_what_does() -> None:
 def test_a_network_learns_both_at_once() -> None:
     pytest.importorskip("keras", reason="needs Keras: pip install 'nanonet[train]'")
     data, x = records(40), records(40).inputs["x"][:, None]
-    dense = Dense(Fit(epochs=120, batch_size=40, learning_rate=0.05, validation=0.0), hidden=[8], activation="tanh")
+    dense = Dense(Fit(epochs=80, batch_size=40, learning_rate=0.05, validation=0.0), hidden=[8], activation="tanh")
     found = dense.fit(x, data.targets).predict(x)
     whole = np.column_stack([2.0 * x[:, 0], 10.0 - x[:, 0]])
     # What is not known has neither a say nor a vote: a NaN taken for 0 would pull the second number to 5.

@@ -30,7 +30,7 @@ from nanonet.training.run import build_data, check_keys
 log = logging.getLogger(__name__)
 KEYS = {
     "name", "seed", "dataset", "goal", "pool", "known", "candidates", "initial", "batch", "replay", "model",
-    "acquisition", "learns", "source", "oracle", "order", "stop", "folder",
+    "acquisition", "learns", "source", "oracle", "sequence", "stop", "folder",
 }  # fmt: skip
 REPLAY = {"strategies", "reference", "repeats", "needed"}
 BY_ERROR = {"strategies", "reference", "split", "metric", "simulations", "compared"}
@@ -102,7 +102,7 @@ def _by_error(config: Mapping[str, Any], dataset: Dataset, folder: Path, command
         folds=tuple(split.split(dataset, seed)),
         model=config["model"],
         metric=_part(task["metric"], "replay.metric", Metric),
-        order=_part(config["order"], "order", Order),
+        order=_part(config["sequence"], "sequence", Order),
         initial=int(config["initial"]),
         batch=int(config["batch"]),
         simulations=None if task["simulations"] is None else int(task["simulations"]),
