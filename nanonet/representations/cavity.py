@@ -49,7 +49,7 @@ class Cavity:
     Raises:
         InputError: the grid has fewer than 8 points, the floor is not positive, or ``of`` needs numbers of one sign.
 
-    Source: J.-P. Hansen and I. R. McDonald, Theory of Simple Liquids, 4th ed., section 4.6, for y(r).
+    Source: J.-P. Hansen and I. R. McDonald, Theory of Simple Liquids (4th ed., 2013), for y(r).
     """
 
     requires_fit: bool = True
