@@ -43,9 +43,9 @@ class Run:
         """Steps done in a phase."""
         return len(self.of(phase)) * self.protocol.block_steps
 
-    def msd(self, phase: str) -> float:
-        """NP mean-square displacement since the phase began [D^2]."""
-        blocks = self.of(phase)
+    def msd(self, phase: str, skip: int = 0) -> float:
+        """NP mean-square displacement since the phase began, or since its first ``skip`` blocks ended [D^2]."""
+        blocks = self.of(phase)[skip:]
         if not blocks:
             return 0.0
         start = self.blocks[blocks[0].index - 1] if blocks[0].index else blocks[0]

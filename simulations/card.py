@@ -176,6 +176,7 @@ def _equilibration(passed: list[dict[str, Any]]) -> str:
         ("reduced chi^2 between the halves", "1", "halves_chi2", f"below {HALVES_MAX:g}"),
         ("NP mean-square displacement", "D^2", "msd_np", f"at least {MSD_MIN:g}"),
         ("standard error of g where g > 0.05, median over r", "%", "", ""),
+        ("blocks of the production that still relaxed, left out", "1", "n_transient", ""),
         ("frames", "1", "n_frames", ""),
         ("core hours", "h", "core_hours", ""),
     )

@@ -20,7 +20,7 @@ from simulations.attempt import open_run
 from simulations.card import write_card
 from simulations.figures import record_figure
 from simulations.protocol import Protocol
-from simulations.record import make_record, read_record, write_record
+from simulations.record import RULES, blocks_of, make_record, read_record, write_record
 from simulations.workspace import PointFolder, Workspace
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,10 @@ python -m simulations.export workspace=campaign into={file}"""
 
 
 def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
-    """Records of the finished points; those with a run from the opposite start are judged by it."""
+    """Records of the finished points; those with a run from the opposite start are judged by it.
+
+    Records that were judged by other rules than today's are judged again where their blocks are still there.
+    """
     found = [(point, record) for point in points if (record := read_record(point)) is not None]
     by_group: dict[tuple[str, str, str], dict[str, Any]] = {}
     for _, record in found:
@@ -41,30 +44,34 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
     for point, record in found:
         other = "aggregated" if record["start"] == "dispersed" else "dispersed"
         opposite = by_group.get((record["group"], record["preset"], other))
-        result.append(record if opposite is None else _judged(point, record, opposite))
+        current = opposite is None and record.get("rules") == RULES
+        result.append(record if current else _judged(point, record, opposite))
     return result
 
 
-def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with the verdict that the run from the opposite start leads to; also left in its folder."""
+def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The record with the verdict of today's rules and the run from the opposite start; also left in its folder."""
     try:
         with point.lock():
             attempts = point.attempts()
             if not attempts:
-                return record
+                return {"n_transient": 0, **record}
             attempt = attempts[-1]
-            protocol = Protocol.from_mapping({**point.statepoint["protocol"], "trainable": record["preset"] != "smoke"})
+            settings = {**point.statepoint["protocol"], "trainable": record["preset"] != "smoke"}
+            if "production_steps" in record:
+                settings["production_steps"] = record["production_steps"]
+            protocol = Protocol.from_mapping(settings)
             run = open_run(point, protocol, attempt)
             before = len(run.blocks) - len(run.of("production"))
             # blocks beyond the record belong to an extension that is under way
-            run = replace(run, blocks=run.blocks[: before + record["n_blocks"]])
+            run = replace(run, blocks=run.blocks[: before + blocks_of(record)])
             # the protocol's caps are not part of the state point, so whether it ended at one is kept as it is
             judged = make_record(point, attempt, run, opposite) | {"capped": record["capped"]}
-            if any(judged[name] != record[name] for name in ("verdict", "reasons")):
+            if any(judged[name] != record.get(name) for name in ("verdict", "reasons", "rules")):
                 write_record(point, judged)
             return judged
     except WorkspaceLockedError:
-        return record
+        return {"n_transient": 0, **record}
 
 
 def export(workspace: Workspace, folder: Path, *, figures: bool = True) -> Path | None:

@@ -75,10 +75,16 @@ def _text(record: Mapping[str, Any]) -> tuple[str, str]:
     facts = (
         f"{record['engine']}, preset {record['preset']}, {record['start']} start, replica {record['replica']}:  "
         f"{record['n_np']} NPs, {record['n_beads']:,} beads, {record['steps_production']:,} steps, "
-        f"{record['n_frames']:,} configurations{', ended at its cap' if record['capped'] else ''};  "
+        f"{record['n_frames']:,} configurations{_set_aside(record)}"
+        f"{', ended at its cap' if record['capped'] else ''};  "
         f"{record['record'][:8]}"
     )
     return "\n".join(textwrap.wrap(verdict, _LINE)), facts
+
+
+def _set_aside(record: Mapping[str, Any]) -> str:
+    blocks = int(record.get("n_transient", 0))
+    return f", {blocks} blocks before them still relaxed" if blocks else ""
 
 
 def _draw_rdf(axes: Any, record: Mapping[str, Any], composition: Composition) -> None:

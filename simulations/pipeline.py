@@ -36,7 +36,7 @@ from simulations.attempt import Run, current_attempt, new_attempt, open_run, rea
 from simulations.engines.supervised import Supervised
 from simulations.forcefield import nanocomposite
 from simulations.protocol import Protocol
-from simulations.record import make_record, read_record, write_record
+from simulations.record import blocks_of, make_record, read_record, write_record
 from simulations.state import State
 from simulations.workspace import Block, PointFolder, point_by_id, write_json
 
@@ -274,7 +274,7 @@ def _rebuild_if_small(point: PointFolder, protocol: Protocol, attempt: Path, run
 
 def _finish(point: PointFolder, attempt: Path, run: Run) -> Progress:
     known = read_record(point)
-    if known is None or known["n_blocks"] != len(run.of("production")):
+    if known is None or blocks_of(known) != len(run.of("production")):
         write_record(point, make_record(point, attempt, run))
     return _report(point, run, "finished", "production")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nanonet.errors import RestartError
-from simulations.analysis.checks import diagnose
+from simulations.analysis.checks import judge
 from simulations.analysis.correlation import mean_error
 from simulations.analysis.rdf import block_mean
 from simulations.attempt import Run, open_run, ready_attempts
@@ -23,6 +23,8 @@ from simulations.workspace import PointFolder, group_name, write_json
 
 #: Fewest blocks that the error of an RDF is given for.
 _ERROR_BLOCKS = 4
+#: Number of the rules that a record was judged by; one judged by others is judged again when it is exported.
+RULES = 2
 THERMO = ("density", "energy", "temperature", "pressure")
 
 
@@ -62,7 +64,12 @@ def is_finished(point: PointFolder, protocol: Protocol) -> bool:
         end = run.production_end()
     except RestartError:
         return False
-    return end is not None and record["n_blocks"] == len(run.of("production")) >= end[0]
+    return end is not None and blocks_of(record) == len(run.of("production")) >= end[0]
+
+
+def blocks_of(record: Mapping[str, Any]) -> int:
+    """Blocks of the production that a record is made from, those that it counts as equilibration included."""
+    return int(record["n_blocks"]) + int(record.get("n_transient", 0))
 
 
 def make_record(
@@ -77,19 +84,23 @@ def make_record(
     g_blocks = np.array([block["g"] for block in blocks])
     names = (*THERMO, "r2_end", "rg2")
     thermo = {name: np.array([block[f"thermo_{name}"].mean() for block in blocks]) for name in names}
-    msd = run.msd("production")
-    diagnosis = diagnose(
+    diagnosis = judge(
         r=blocks[0]["r"],
         g_blocks=g_blocks,
         frames=frames,
         thermo_blocks=thermo,
-        msd_np=msd,
+        msd_from=lambda skip: run.msd("production", skip),
+        least_blocks=protocol.production_steps // protocol.block_steps,
         diameter=composition.D,
         temperature=protocol.temperature,
         pressure=protocol.pressure,
         trainable=protocol.trainable,
         opposite=None if opposite is None else (np.asarray(opposite["g"]), np.asarray(opposite["g_error"])),
     )
+    # what still relaxed is no sample of equilibrium
+    skip = diagnosis.n_transient
+    blocks, frames, g_blocks = blocks[skip:], frames[skip:], g_blocks[skip:]
+    thermo = {name: series[skip:] for name, series in thermo.items()}
     volume = float(np.average([block["volume"].mean() for block in blocks], weights=frames))
     rho = size["n_np"] / volume
     # blocks are of one length; their correlation is allowed for
@@ -113,8 +124,9 @@ def make_record(
         "n_chains": size["n_chains"],
         "n_beads": size["n_monomers"] + size["n_np"],
         "n_rebuilds": size["number"],
-        "steps_equilibration": run.steps("equilibration"),
-        "steps_production": run.steps("production"),
+        "n_transient": skip,
+        "steps_equilibration": run.steps("equilibration") + skip * protocol.block_steps,
+        "steps_production": run.steps("production") - skip * protocol.block_steps,
         "replica": statepoint["replica"],
         "seed": statepoint["seed"],
         "verdict": diagnosis.verdict,
@@ -128,10 +140,12 @@ def make_record(
         "capped": bool(capped),
         "r2_end": diagnosis.r2_end,
         "rg2": diagnosis.rg2,
-        "msd_np": msd,
+        "msd_np": diagnosis.msd_np,
         "halves_chi2": diagnosis.halves_chi2,
         "dt": protocol.dt,
         "core_hours": run.core_hours,
+        "rules": RULES,
+        "production_steps": protocol.production_steps,
     }
     for name, series in diagnosis.series.items():
         record |= {name: series.mean, f"{name}_error": series.error, f"{name}_drift": series.drift}

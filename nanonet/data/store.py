@@ -13,6 +13,8 @@ g, g_error         record, r          RDF and its standard error (blocks, correl
 g_block            record, block, r   RDF of each block, NaN beyond ``n_blocks``
 block_frames       record, block      frames in each block, 0 beyond ``n_blocks``
 n_frames ...       record             sizes: frames, n_np, n_chains, n_beads, n_blocks
+n_transient        record             blocks of the production before these that still relaxed; they
+                                      count as equilibration (0 in files that do not have it)
 verdict, reasons   record             passed, short or failed, and why
 capped             record             whether the production stopped at its cap
 density ...        record             mean; with ``_error`` and ``_drift`` (in standard errors)
@@ -60,6 +62,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
             "n_chains",
             "n_beads",
             "n_rebuilds",
+            "n_transient",
             "steps_equilibration",
             "steps_production",
             "replica",
@@ -78,6 +81,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     },
     **dict.fromkeys(("r2_end", "rg2", "msd_np", "halves_chi2", "dt", "core_hours"), (("record",), "f")),
 }
+#: Variables that files of an earlier nanonet lack, with what they mean there.
+_LATER: dict[str, int] = {"n_transient": 0}
 _DTYPES: dict[str, Any] = {"f": np.float64, "i": np.int64, "s": object, "b": np.bool_}
 
 
@@ -141,6 +146,10 @@ def read(path: str | os.PathLike[str]) -> xr.Dataset:
             dataset = opened.load()
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{file} is not a readable NetCDF file ({error}); export it again") from error
+    if "record" in dataset.sizes:
+        for name, value in _LATER.items():
+            if name not in dataset:
+                dataset[name] = ("record", np.full(dataset.sizes["record"], value))
     for name, (_, kind) in VARIABLES.items():
         if name in dataset:
             if kind == "s":
@@ -215,7 +224,7 @@ def from_records(records: Iterable[dict], r: np.ndarray) -> xr.Dataset:
 
 
 def merge(first: xr.Dataset, *others: xr.Dataset) -> xr.Dataset:
-    """All records of several data sets; of a record in more than one, the longer production counts.
+    """All records of several data sets; of a record in more than one, the longer run counts.
 
     Of equally long ones the last counts: it may have been judged anew by a run from the opposite start.
 
@@ -229,9 +238,14 @@ def merge(first: xr.Dataset, *others: xr.Dataset) -> xr.Dataset:
             raise DataError("data sets with different bins cannot be merged; export them with the same grid")
         for row in to_records(dataset):
             known = rows.get(row["record"])
-            if known is None or row["steps_production"] >= known["steps_production"]:
+            if known is None or _steps(row) >= _steps(known):
                 rows[row["record"]] = row
     return from_records(rows.values(), grid)
+
+
+def _steps(row: dict) -> int:
+    # a longer run may count more of its steps as equilibration
+    return int(row["steps_equilibration"]) + int(row["steps_production"])
 
 
 def to_records(dataset: xr.Dataset) -> list[dict]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from nanonet.arrays import FloatArray
 from nanonet.errors import InputError
 from simulations.analysis.correlation import halves_variance, mean_error, slope_score
 from simulations.analysis.rdf import block_mean, standard_error
+from simulations.analysis.transient import transient
 
 Verdict = Literal["passed", "short", "failed"]
 
@@ -29,6 +30,8 @@ BLOCKS_MIN = 8
 #: than the fraction below: with a tiny error any integrator is off by its time step.
 ENSEMBLE_MAX = 4.0
 ENSEMBLE_SLACK = {"temperature": 0.005, "pressure": 0.05}
+#: Below this g a bin saw too few pairs for its own noise to be known.
+_NEAR_ZERO = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Diagnosis:
         msd_np: NP mean-square displacement over the production [D^2].
         halves_chi2: reduced chi^2 between the RDFs of the two halves.
         r2_end, rg2: mean squares of the chains' end-to-end distance and radius of gyration [sigma^2].
+        bound: whether NPs sit in contact, see :func:`is_bound`.
+        n_transient: blocks before those that the figures are of, which still relaxed, see :func:`judge`.
     """
 
     verdict: Verdict
@@ -66,7 +71,8 @@ class Diagnosis:
     halves_chi2: float
     r2_end: float
     rg2: float
-    bound: bool = field(default=False)
+    bound: bool = False
+    n_transient: int = 0
 
 
 def drift(blocks: FloatArray) -> float:
@@ -92,7 +98,12 @@ def drift(blocks: FloatArray) -> float:
 
 
 def compare_rdfs(
-    first: FloatArray, first_error: FloatArray, second: FloatArray, second_error: FloatArray, *, floor: float = 0.05
+    first: FloatArray,
+    first_error: FloatArray,
+    second: FloatArray,
+    second_error: FloatArray,
+    *,
+    floor: float = _NEAR_ZERO,
 ) -> float:
     """Reduced chi^2 between two RDFs, over the bins where either is above ``floor``.
 
@@ -130,6 +141,48 @@ def is_bound(g: FloatArray, r: FloatArray, diameter: float) -> bool:
     """Whether NPs sit in contact or share a layer so strongly that they rarely part: g above 10."""
     near = r < diameter + 2.0
     return bool(np.max(g[near], initial=0.0) > 10.0)
+
+
+def judge(
+    *,
+    g_blocks: FloatArray,
+    frames: FloatArray,
+    thermo_blocks: Mapping[str, FloatArray],
+    msd_from: Callable[[int], float],
+    least_blocks: int,
+    **given: Any,
+) -> Diagnosis:
+    """Verdict of a production, without the blocks at its start that still relaxed.
+
+    The whole production is judged first. Where it does not pass, the blocks up to the end of the relaxation, see
+    :func:`~simulations.analysis.transient.transient`, count as equilibration and the rest is judged
+    by the same limits; it is taken if it passes. It has to be as long as a production has to be: what is
+    set aside must have been simulated in addition, so that a short rest does not hide a drift.
+
+    Args:
+        g_blocks: RDF of each block of the whole production, shape (n_blocks, n_bins).
+        frames: frames in each block.
+        thermo_blocks: block means, see :func:`diagnose`.
+        msd_from: NP mean-square displacement [D^2] from the beginning of a block, by its number, to the end.
+        least_blocks: fewest blocks of a rest.
+        given: the other arguments of :func:`diagnose`.
+    """
+    whole = diagnose(g_blocks=g_blocks, frames=frames, thermo_blocks=thermo_blocks, msd_np=msd_from(0), **given)
+    if whole.verdict == "passed" or len(g_blocks) <= max(least_blocks, BLOCKS_MIN):
+        return whole
+    # the noise of counted pairs is as large as the root of their number
+    scaled = g_blocks / np.sqrt(np.maximum(block_mean(g_blocks, frames), _NEAR_ZERO))
+    start = transient([thermo_blocks["density"], thermo_blocks["energy"], scaled])
+    if not start or len(g_blocks) - start < max(least_blocks, BLOCKS_MIN):
+        return whole
+    rest = diagnose(
+        g_blocks=g_blocks[start:],
+        frames=frames[start:],
+        thermo_blocks={name: blocks[start:] for name, blocks in thermo_blocks.items()},
+        msd_np=msd_from(start),
+        **given,
+    )
+    return replace(rest, n_transient=start) if rest.verdict == "passed" else whole
 
 
 def diagnose(

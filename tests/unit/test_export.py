@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,13 +83,13 @@ def test_nothing_to_export(space: Workspace, tmp_path: Path) -> None:
 def test_the_opposite_start_judges(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = finish(space), finish(space, "aggregated")
     seen = []
-    original = record.diagnose
+    original = record.judge
 
-    def diagnose(**values: object) -> object:
+    def judge(**values: object) -> object:
         seen.append(values["opposite"])
         return original(**values)
 
-    monkeypatch.setattr(record, "diagnose", diagnose)
+    monkeypatch.setattr(record, "judge", judge)
     rows = {row["record"]: row for row in export.records([one, two])}
     assert len(seen) == 2
     assert all(opposite is not None for opposite in seen)
@@ -116,6 +117,39 @@ def test_judging_keeps_the_length_and_the_cap_of_the_record(space: Workspace) ->
     assert row["n_blocks"] == before["n_blocks"]
     assert row["capped"] == before["capped"]
     np.testing.assert_array_equal(row["g"], before["g"])
+
+
+def test_records_of_other_rules_are_judged_again(space: Workspace) -> None:
+    point = finish(space)
+    known = read_record(point)
+    assert known is not None
+    older = {name: value for name, value in known.items() if name not in ("rules", "n_transient", "production_steps")}
+    record.write_record(point, older | {"verdict": "failed", "reasons": "by an older rule"})
+    assert [row["verdict"] for row in export.records([point])] == [known["verdict"]]
+    assert read_record(point) is not None
+    assert read_record(point)["reasons"] == known["reasons"]
+    # without its blocks a record stays as it is
+    record.write_record(point, older | {"verdict": "failed", "reasons": "by an older rule"})
+    for attempt in point.attempts():
+        shutil.rmtree(attempt)
+    row = export.records([point])[0]
+    assert (row["reasons"], row["n_transient"]) == ("by an older rule", 0)
+    assert export.plain(row)["n_transient"] == 0
+
+
+def test_what_still_relaxed_belongs_to_the_equilibration(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = record.judge
+    monkeypatch.setattr(record, "judge", lambda **values: replace(original(**values), n_transient=3))
+    point = finish(space)
+    known = read_record(point)
+    assert known is not None
+    assert (known["n_transient"], known["n_blocks"], len(known["g_block"])) == (3, 5, 5)
+    assert (known["steps_equilibration"], known["steps_production"]) == (20 + 3 * 20, 160 - 3 * 20)
+    assert len(known["series_density"]) == len(known["series_msd"]) == 5
+    # the same blocks are not judged twice, and extending counts those of the whole production
+    assert record.is_finished(point, PROTOCOL)
+    assert not record.is_finished(point, replace(PROTOCOL, extend_blocks=2))
+    np.testing.assert_allclose(known["g"], known["g_block"].mean(axis=0))
 
 
 def test_a_point_that_is_written_is_not_judged_now(space: Workspace) -> None:

@@ -66,6 +66,18 @@ def test_of_a_record_in_two_files_the_longer_counts(old: int, new: int, kept: st
     assert merged["preset"].sel(record="b").item() == "old"
 
 
+def test_the_longer_of_two_runs_may_count_more_as_equilibration() -> None:
+    older = made("a", steps_production=400, preset="old")
+    newer = made("a", steps_production=300, steps_equilibration=200, n_transient=5, preset="new")
+    assert store.merge(older, newer)["preset"].item() == "new"
+    assert store.merge(newer, older)["preset"].item() == "new"
+
+
+def test_a_file_from_before_transients_were_set_aside(tmp_path: Path) -> None:
+    made("a", "b").drop_vars("n_transient").to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    assert store.read(tmp_path / "old.nc")["n_transient"].values.tolist() == [0, 0]
+
+
 def test_other_bins_do_not_merge() -> None:
     other = made("c").assign_coords(r=R * 2)
     with pytest.raises(DataError, match="different bins cannot be merged"):
