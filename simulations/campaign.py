@@ -13,8 +13,8 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -236,6 +236,7 @@ def run_campaign(
     *,
     client: Any,
     reporter: Reporter | None = None,
+    longer: Callable[[str], Protocol | None] | None = None,
 ) -> Summary:
     """Advance the points until each is finished or failed.
 
@@ -250,6 +251,7 @@ def run_campaign(
         options: its arguments.
         client: of a Dask cluster; each thread of its workers gets a block at a time.
         reporter: told what happens.
+        longer: asked when a point is finished: what it goes on with, or ``None``.
 
     Raises:
         EngineNotInstalledError: the engine is missing where the workers run.
@@ -257,7 +259,12 @@ def run_campaign(
         WorkspaceLockedError: another process does not let go of a state point.
         OSError: the disk is full.
     """
-    return _Campaign(workspace, points, protocols, engine, options, client, reporter or Reporter()).run()
+    report = reporter or Reporter()
+    return _Campaign(workspace, points, protocols, engine, options, client, report, longer or _never).run()
+
+
+def _never(point: str) -> None:
+    """No point goes on once it is finished."""
 
 
 class _Campaign:
@@ -272,9 +279,11 @@ class _Campaign:
         options: Mapping[str, Any],
         client: Any,
         report: Reporter,
+        longer: Callable[[str], Protocol | None],
     ) -> None:
         self.points, self.report, self.summary = list(points), report, Summary()
-        self._task = (str(workspace.path), protocols, engine, dict(options))
+        self._protocols, self._longer = dict(protocols), longer
+        self._task = (str(workspace.path), engine, dict(options))
         self._link = _Link(client)
         self._waiting = deque(points)
         self._delayed: dict[str, float] = {}
@@ -320,14 +329,14 @@ class _Campaign:
         for point in [point for point, when in self._delayed.items() if when <= now]:
             del self._delayed[point]
             self._waiting.appendleft(point)
-        workspace, protocols, engine, options = self._task
+        workspace, engine, options = self._task
         while more and self._waiting and len(self._running) < slots:
             point = self._waiting.popleft()
             future = self._link.client.submit(
                 advance,
                 workspace,
                 point,
-                protocols[point],
+                self._protocols[point],
                 engine,
                 options,
                 pure=False,
@@ -365,7 +374,13 @@ class _Campaign:
     def _advanced(self, point: str, progress: Progress) -> None:
         self._locked_since.pop(point, None)
         self._kills.pop(point, None)
-        if progress.outcome == "finished":
+        longer = self._longer(point) if progress.outcome == "finished" else None
+        if longer is not None:
+            self._protocols[point] = longer
+            self._waiting.appendleft(point)
+            progress = replace(progress, outcome="advanced")
+            self.report.note(f"{point[:8]} does not pass yet and goes on")
+        elif progress.outcome == "finished":
             self.summary.finished.append(point)
         elif progress.outcome == "failed":
             self.summary.failed[point] = progress.message

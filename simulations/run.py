@@ -30,9 +30,9 @@ from simulations.card import summary
 from simulations.design import Choice, choose
 from simulations.engines.child import make_engine
 from simulations.export import export, records
+from simulations.extension import to_do
 from simulations.pipeline import Progress
 from simulations.protocol import Protocol
-from simulations.record import is_finished
 from simulations.workspace import PointFolder, StatePoint, Workspace
 
 log = logging.getLogger("simulations")
@@ -308,6 +308,9 @@ def run(config: DictConfig) -> int:
     engine = target.rpartition(".")[2].lower()
     if isinstance(config.workers, bool) or not isinstance(config.workers, int) or config.workers < 1:
         raise ConfigError(f"workers must be a whole number above 0, got {config.workers!r}")
+    most = config.extend_until_passed
+    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+        raise ConfigError(f"extend_until_passed must be a whole number of blocks, 0 or more, got {most!r}")
     jobs, choice = make_jobs(config, protocol, engine)
     if config.points is not None:
         choice.write(Path(str(config.points)))
@@ -320,8 +323,11 @@ def run(config: DictConfig) -> int:
         for _, reason in choice.skipped:
             log.info("skipped: %s", reason)
         points = {workspace.point(job.statepoint).id: job for job in jobs}
-        done = [point.id for point in map(workspace.point_of, points) if is_finished(point, protocol)]
-        todo = [point for point in points if point not in done]
+
+        def left(point: str) -> Protocol | None:
+            return to_do(workspace.point_of(point), protocol, most)
+
+        todo = {point: what for point in points if (what := left(point)) is not None}
         result = Summary()
         if todo:
             client, cluster = start_cluster(
@@ -332,12 +338,15 @@ def run(config: DictConfig) -> int:
             try:
                 result = run_campaign(
                     workspace,
+                    list(todo),
                     todo,
-                    dict.fromkeys(todo, protocol),
                     target,
                     options,
                     client=client,
-                    reporter=Console(workspace, len(done), {point: points[point].core_hours for point in todo}),
+                    reporter=Console(
+                        workspace, len(points) - len(todo), {point: points[point].core_hours for point in todo}
+                    ),
+                    longer=left,
                 )
             finally:
                 stop_cluster(client, cluster)

@@ -67,6 +67,7 @@ POINT = "design.points=[{D: 2, N: 25, phi: 0.06, eps_np_np: 1, eps_p_np: 1}]"
         (["workers=0"], r"workers must be a whole number above 0, got 0"),
         (["workers=two"], r"workers must be a whole number above 0, got 'two'"),
         (["replicas=0"], r"replicas must be a whole number above 0, got 0"),
+        (["extend_until_passed=-1"], r"extend_until_passed must be a whole number of blocks, 0 or more, got -1"),
         (["extend_blocks=-1"], r"extend_blocks must be a whole number of blocks, 0 or more, got -1"),
         (["starts=[melted]"], r"starts must name dispersed, aggregated or both, got \['melted'\]"),
         (["order=random"], r"order is 'design' or 'cost', got 'random'"),

@@ -84,10 +84,11 @@ class Listener(Reporter):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Summary]:
-    def go(client: Client, listener: Listener | None = None) -> Summary:
+    def go(client: Client, listener: Listener | None = None, **more: Any) -> Summary:
         points = list(client.outcomes)
         protocols = dict.fromkeys(points, Protocol("smoke"))
-        return run_campaign(Workspace(tmp_path), points, protocols, "an.engine", {}, client=client, reporter=listener)
+        space = Workspace(tmp_path)
+        return run_campaign(space, points, protocols, "an.engine", {}, client=client, reporter=listener, **more)
 
     return go
 
@@ -97,6 +98,17 @@ def test_a_point_that_was_begun_goes_on_before_another_is_begun(run: Callable[..
     summary = run(client)
     assert client.order == ["a", "a", "a", "b", "c", "c"]
     assert summary == Summary(finished=["a", "b", "c"])
+
+
+def test_a_finished_point_may_go_on_longer(run: Callable[..., Summary]) -> None:
+    longer = deque([Protocol("smoke", extend_blocks=10), None])
+    client, listener = Client(1, a=[FINISHED, ADVANCED, FINISHED], b=[FAILED]), Listener()
+    result = run(client, listener, longer=lambda _: longer.popleft())
+    assert client.order == ["a", "a", "a", "b"], "and before another is begun"
+    assert result.finished == ["a"]
+    assert listener.seen["a"] == ["advanced", "advanced", "finished"]
+    assert "a does not pass yet and goes on" in listener.notes
+    assert not longer, "nobody asks of a point that failed"
 
 
 def test_a_failed_point_does_not_stop_the_others(run: Callable[..., Summary]) -> None:

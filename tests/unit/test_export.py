@@ -10,53 +10,21 @@ import numpy as np
 import pytest
 
 from nanonet.data import store
-from nanonet.domain import Composition
 from simulations import export, pipeline, record
 from simulations.pipeline import advance
-from simulations.protocol import Protocol
 from simulations.record import read_record
-from simulations.workspace import PointFolder, StatePoint, Workspace
-
-ENGINE = "simulations.engines.ideal.Ideal"
-#: Named as no smoke run, so that its records may be exported.
-PROTOCOL = Protocol(
-    "quick",
-    soften_steps=10,
-    relax_steps=10,
-    block_steps=20,
-    sample_every=10,
-    equilibration_steps=20,
-    production_steps=160,
-    equilibration_msd=0.0,
-    production_msd=0.0,
-    cap_core_hours=None,
-    n_np_min=4,
-    n_beads_max=10_000,
-)
+from simulations.workspace import Workspace
+from tests.ideal_points import ENGINE, PROTOCOL, finish, run_here
 
 
 @pytest.fixture(autouse=True)
 def nearby(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.Supervised, "run", _run_here)
-
-
-def _run_here(self: pipeline.Supervised, *args: object, **keywords: object) -> object:
-    from simulations.engines.child import make_engine
-
-    return make_engine(self.target, self.options).run(*args, **keywords)
+    monkeypatch.setattr(pipeline.Supervised, "run", run_here)
 
 
 @pytest.fixture
 def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "space")
-
-
-def finish(space: Workspace, start: str = "dispersed", protocol: Protocol = PROTOCOL, replica: int = 0) -> PointFolder:
-    composition = Composition.from_phi(D=2, N=25, phi=0.06, eps_np_np=0.5, eps_p_np=0.5)
-    point = space.point(StatePoint(composition, protocol, "ideal", replica, start))
-    while advance(str(space.path), point.id, protocol, ENGINE, {}).outcome != "finished":
-        pass
-    return point
 
 
 def test_a_data_set_and_its_figures(space: Workspace, tmp_path: Path) -> None:

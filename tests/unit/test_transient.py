@@ -97,3 +97,29 @@ def test_what_is_set_aside_has_to_be_simulated_in_addition(rng: np.random.Genera
     _, frozen = verdicts(rng, msd=0.6, density=RELAXING)
     assert frozen.verdict != "passed"
     assert frozen.n_transient == 0
+
+
+def test_looking_again_helps_what_relaxes_and_hardly_what_drifts(rng: np.random.Generator) -> None:
+    """As ``extend_until_passed`` does, which stops at the first verdict that is passed."""
+
+    def passes(shift: NDArray) -> bool:
+        blocks = thermo(rng, 60)
+        blocks["density"] = blocks["density"] - 1e-3 * shift
+        blocks["energy"] = blocks["energy"] + 5e-3 * shift
+        g = curves(rng, 60)
+        fixed: dict[str, Any] = {"r": R, "diameter": 3.0, "temperature": 1.0, "pressure": 1.0, "least_blocks": 20}
+        return any(
+            judge(
+                g_blocks=g[:n],
+                frames=np.full(n, 50.0),
+                thermo_blocks={name: series[:n] for name, series in blocks.items()},
+                msd_from=lambda _: 2.0,
+                **fixed,
+            ).verdict
+            == "passed"
+            for n in (20, 30, 40, 50, 60)
+        )
+
+    blocks = np.arange(60)
+    assert sum(passes(4.0 * np.exp(-blocks / 6.0)) for _ in range(30)) >= 27
+    assert sum(passes(0.15 * blocks) for _ in range(30)) <= 18
