@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from nanonet.data import store
 from nanonet.domain import RDF
 from nanonet.domain.rdf import Peak, standard_grid
 from nanonet.errors import InputError, MissingDependencyError
+from nanonet.paths import REFERENCE
 from nanonet.representations.image import RDFImage
 from tests.synthetic import NOISES, PEAKS, FloatArray, log_error, synthetic_rdf, synthetic_rdfs
 
@@ -53,6 +56,20 @@ def test_round_trip_of_every_bin(image: RDFImage, sample: tuple[FloatArray, Floa
     error = log_error(g, image.decode(image.encode(g)))
     assert error.max() <= 0.03
     assert np.median(error) <= 0.01
+
+
+def test_round_trip_of_what_was_simulated(image: RDFImage) -> None:
+    """Every record that is shipped, passed or not."""
+    records = store.read(REFERENCE / "records.nc")
+    for index, name in enumerate(records["record"].values):
+        rdf = store.rdf(records, index)
+        read = image.decode(image.encode(rdf.g[None]))
+        assert log_error(rdf.g[None], read)[0] <= 0.03, name
+        true, after = rdf.first_peak, replace(rdf, g=read[0]).first_peak
+        assert (true is None) == (after is None), name
+        if true is not None and after is not None:
+            assert abs(after.position - true.position) <= 0.05, name
+            assert abs(after.height / true.height - 1.0) <= 0.05, name
 
 
 def test_round_trip_of_the_first_peak(image: RDFImage, sample: tuple[FloatArray, FloatArray]) -> None:
