@@ -246,6 +246,22 @@ def coverage(
     )
 
 
+def share_inside(
+    truth: FloatArray, ends: tuple[FloatArray, FloatArray], groups: NDArray[np.str_], scale: Scale
+) -> Estimate:
+    """Share of true values between the ends of a band that knows nothing of them [%], mean over groups.
+
+    Args:
+        truth: of the records, one number or one row each.
+        ends: lower and upper, of the same shape.
+        groups: of the records.
+        scale: of the band; on a logarithmic one values below its floor do not count.
+    """
+    true, low, high = (_two_axes(np.asarray(values, dtype=float)) for values in (truth, *ends))
+    inside = np.asarray((true >= low) & (true <= high), dtype=float)
+    return estimate(100.0 * _means((inside, inside), _counting(true, scale))[0], np.asarray(groups))
+
+
 def _left_out(
     predicted: FloatArray,
     truth: FloatArray,

@@ -15,6 +15,8 @@ from nanonet.errors import CheckpointError
 from nanonet.inference import Predictor, find
 from nanonet.statistics import Estimate
 from nanonet.training import figures as draw
+from nanonet.training.calibration import share_inside
+from nanonet.training.held_out import held_out_figures, held_out_findings
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import LEGEND, markdown, rows_of, score, write_json
 from nanonet.training.run import build_data, build_judge
@@ -25,9 +27,10 @@ log = logging.getLogger(__name__)
 def revisit(config: Mapping[str, Any], model: str) -> Path:
     """Write table.md, results.json and figures of a checkpoint; returns their folder.
 
-    Records of groups that the checkpoint has learned from do not count. If it has learned from
-    all of them, the table repeats the cross-validation that the checkpoint records, and the
-    figures show how it reproduces what it knows; both say so.
+    Records of groups that the checkpoint has learned from do not count; of the others the result also says what the
+    problem finds in them and what share the checkpoint's band holds. If it has learned from all of them, the table
+    repeats the cross-validation that the checkpoint records, and the figures show how it reproduces what it knows;
+    both say so.
 
     Args:
         config: plain values, as for :func:`nanonet.training.compare.compare`.
@@ -67,15 +70,24 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
             key: {name: Estimate.from_json(values) for name, values in stored.get(key, {}).items() if name in metrics}
             for key in ("held-out", "floor")
         }
+    band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
+    content: dict[str, Any] = {"checkpoint": checkpoint.name, "note": note}
+    if new.any():
+        content["findings"] = held_out_findings(problem, judged, answer.targets)
+        if band is not None and checkpoint.band is not None:
+            inside = share_inside(judged.targets, band, judged.groups, scale)
+            content["coverage"] = {"level": checkpoint.band.level, "inside": inside}
+            note += f" Its {100 * checkpoint.band.level:g} % band holds {inside.text()} % of their values."
     columns |= {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     folder = Path(config["folder"]) / f"checkpoint-{checkpoint.name}"
     folder.mkdir(parents=True, exist_ok=True)
     table = markdown(rows_of(metrics, columns))
     (folder / "table.md").write_text(f"# {checkpoint.name}\n\n{note}\n\n{table}\n\n{LEGEND}\n", encoding="utf-8")
-    write_json(folder / "results.json", {"checkpoint": checkpoint.name, "note": note, "scores": columns})
+    write_json(folder / "results.json", {**content, "note": note, "scores": columns})
     if config["figures"]:
-        band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
         draw.curves(folder / "predictions.png", judged, range(len(judged)), answer.targets, band, scale)
+        if new.any():
+            held_out_figures(folder, problem, judged, answer.targets, band, None, scale)
         true, found = (
             checkpoint.surrogate.codes(judged.targets, judged.inputs),
             checkpoint.surrogate.predicted_codes(judged.inputs),

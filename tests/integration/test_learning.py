@@ -152,6 +152,12 @@ def test_a_checkpoint_is_looked_at_again(records: Path, tmp_path: Path) -> None:
     report = evaluate(configuration("evaluate", *fixed))
     assert "has not learned from" in (report / "table.md").read_text()
     assert (report / "predictions.png").is_file()
+    assert (report / "phases_of_held_out_compositions.png").is_file()
+    found = json.loads((report / "results.json").read_text())
+    assert found["coverage"]["level"] == 0.9
+    assert 0.0 <= found["coverage"]["inside"]["value"] <= 100.0
+    assert f"band holds {found['coverage']['inside']['value']:.3g}" in (report / "table.md").read_text()
+    assert found["findings"]["phases"]
     stored = json.loads((run / "metrics.json").read_text())["scores"]["held-out"]["log_error"]
     again = json.loads((report / "results.json").read_text())["scores"]["not learned"]["log_error"]
     assert again == pytest.approx(stored)
