@@ -16,7 +16,7 @@ from nanonet.errors import InputError
 from nanonet.parts import describe, load_part, save_part
 from nanonet.representations.base import Representation, as_targets, load_state, not_fitted, save_state
 from nanonet.representations.transforms import PCA, Identity
-from nanonet.units import LJ_MINIMUM
+from nanonet.units import LJ_MINIMUM, TEMPERATURE
 
 #: Points per bin over which the Boltzmann factor is averaged.
 FINE = 21
@@ -29,11 +29,12 @@ EDGE, STEEPEST = 4, 12.0
 class Cavity:
     """c = of.encode(ln y(s)), the cavity function of the NPs, y(r) = g(r) exp(U(r)/kT), at s = r - 2^(1/6) D.
 
-    U is the Lennard-Jones potential of two NPs (depth eps_np_np, diameter D, cut at 2.5 D and shifted there), kT = 1.
-    ln y is minus the potential of mean force that the polymer and the other NPs make; it is smooth where g rises from
-    0 to its peak within two bins, and goes on into the core. s is the distance beyond the minimum of U: NPs in contact
-    lie at 0, NPs with a monomer between them at 2^(1/6) sigma, whatever their diameter. So the edge of the core, the
-    steepest part of g and the one that depends most on D, is put in and need not be learned.
+    U is the Lennard-Jones potential of two NPs (depth eps_np_np, diameter D, cut at 2.5 D and shifted there) and kT
+    that of the simulations, 1. ln y is minus the potential of mean force that the polymer and the other NPs make; it
+    is smooth where g rises from 0 to its peak within two bins, and goes on into the core. s is the distance beyond the
+    minimum of U: NPs in contact lie at 0, NPs with a monomer between them at 2^(1/6) sigma, whatever their diameter.
+    So the edge of the core, the steepest part of g and the one that depends most on D, is put in and need not be
+    learned.
 
     The Boltzmann factor is averaged over each bin, weighted by r^2, as g is. Bins in front of the first one with g at
     or above ``floor`` are in the core: there ln y is continued by a straight line through the first bins behind. Where
@@ -168,7 +169,7 @@ def _log_boltzmann(r: FloatArray, diameter: FloatArray, depth: FloatArray) -> Fl
     fine = np.maximum(r[:, None] + width * (np.arange(FINE) / (FINE - 1) - 0.5), 1e-3 * width)
     ratio = (diameter[:, None, None] / fine) ** 6
     cut = 2.5**-6
-    energy = 4.0 * depth[:, None, None] * (ratio**2 - ratio - (cut**2 - cut))
+    energy = 4.0 * depth[:, None, None] / TEMPERATURE * (ratio**2 - ratio - (cut**2 - cut))
     energy = np.where(fine < 2.5 * diameter[:, None, None], energy, 0.0)
     # ln mean exp(-U), also where every exp(-U) underflows.
     least = energy.min(axis=2, keepdims=True)
