@@ -33,6 +33,7 @@ from simulations.export import export, records
 from simulations.extension import to_do
 from simulations.pipeline import Progress
 from simulations.protocol import Protocol
+from simulations.record import read_record
 from simulations.workspace import PointFolder, StatePoint, Workspace
 
 log = logging.getLogger("simulations")
@@ -350,7 +351,19 @@ def run(config: DictConfig) -> int:
                 )
             finally:
                 stop_cluster(client, cluster)
-        return _conclude(config, workspace, result, choice)
+        status = _conclude(config, workspace, result, choice)
+        flagged = sum(_did_not_pass(workspace.point_of(point)) for point in points)
+        if flagged and protocol.trainable:
+            print(
+                f"{_count(flagged, 'record')} did not pass (make status tells why); the same command with "
+                f"extend_until_passed={most + 40} goes on with {'it' if flagged == 1 else 'them'}"
+            )
+        return status
+
+
+def _did_not_pass(point: PointFolder) -> bool:
+    record = read_record(point)
+    return record is not None and record["verdict"] != "passed"
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

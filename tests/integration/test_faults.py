@@ -26,6 +26,7 @@ from nanonet.paths import CONF
 from simulations import export, pipeline, run, status
 from simulations.pipeline import advance
 from simulations.protocol import Protocol
+from simulations.record import blocks_of, read_record
 from simulations.workspace import PointFolder, StatePoint, Workspace
 from tests import killing
 
@@ -318,6 +319,23 @@ def test_ctrl_c_finishes_the_blocks_and_twice_gives_them_up(tmp_path: Path) -> N
         assert time.monotonic() - begin < 60.0
         killing.until(lambda: not slow.engines(), "engines outlive the campaign")
         assert set(blocks) <= set(tmp_path.glob("w/workspace/*/attempt-0/blocks/0*"))
+
+
+def test_what_does_not_pass_is_gone_on_with_if_asked(tmp_path: Path) -> None:
+    arguments = (tmp_path / "w", "engine=ideal", "protocol.trainable=true")
+    status, text = finished(campaign(*arguments))
+    assert status == 0
+    assert "2 records did not pass (make status tells why); the same command with extend_until_passed=40" in text
+    status, text = finished(campaign(*arguments, "extend_until_passed=14"))
+    assert status == 0
+    lengths = {}
+    for point in Workspace(tmp_path / "w").points():
+        record = read_record(point)
+        assert record is not None
+        lengths[record["verdict"] == "passed"] = blocks_of(record)
+        assert "8 are needed" not in record["reasons"]
+    # those that pass with ten blocks more are left alone
+    assert set(lengths.items()) <= {(True, 12), (True, 16), (False, 16)}
 
 
 def test_extending_a_campaign_adds_and_overwrites_nothing(tmp_path: Path) -> None:
