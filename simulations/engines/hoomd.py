@@ -20,7 +20,7 @@ from nanonet.seeds import derive, generator
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
 from simulations.engines.frames import FrameWriter, read_frames
-from simulations.forcefield import PAIRS, TYPES, ForceField
+from simulations.forcefield import MONOMER, PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
 from simulations.state import State
 
@@ -232,7 +232,9 @@ class Hoomd:
             _set_soft(soft, forcefield, 1.0)
         else:
             forces = self._forces(hoomd, forcefield)
-        method = self._langevin(hoomd, forcefield, stage)
+        # while soft, NPs stay where they were put
+        moving = hoomd.filter.All() if soft is None else hoomd.filter.Type([MONOMER])
+        method = self._langevin(hoomd, forcefield, stage, moving)
         integrator = hoomd.md.Integrator(dt=stage.dt, methods=[method], forces=forces)
         simulation.operations.integrator = integrator
         done = 0
@@ -252,8 +254,8 @@ class Hoomd:
         simulation.operations.integrator = None
 
     @staticmethod
-    def _langevin(hoomd: Any, forcefield: ForceField, stage: Stage) -> Any:
-        method = hoomd.md.methods.Langevin(hoomd.filter.All(), kT=stage.temperature)
+    def _langevin(hoomd: Any, forcefield: ForceField, stage: Stage, moving: Any) -> Any:
+        method = hoomd.md.methods.Langevin(moving, kT=stage.temperature)
         for name in TYPES:
             # HOOMD's gamma is a drag coefficient, ours is per mass
             method.gamma[name] = stage.friction * forcefield.mass[name]
@@ -261,7 +263,7 @@ class Hoomd:
 
     def _method(self, hoomd: Any, forcefield: ForceField, stage: Stage) -> Any:
         if stage.kind == "nvt":
-            return self._langevin(hoomd, forcefield, stage)
+            return self._langevin(hoomd, forcefield, stage, hoomd.filter.All())
         return hoomd.md.methods.ConstantPressure(
             hoomd.filter.All(),
             S=stage.pressure,

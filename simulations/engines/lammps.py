@@ -22,7 +22,7 @@ from nanonet.seeds import derive
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
 from simulations.engines.frames import FrameWriter, read_frames
-from simulations.forcefield import PAIRS, TYPES, ForceField
+from simulations.forcefield import MONOMER, PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
 from simulations.state import State
 
@@ -214,8 +214,11 @@ class Lammps:
             self._forces(session, forcefield)
         thermostat = f"langevin {stage.temperature:.15g} {stage.temperature:.15g} {1.0 / stage.friction:.15g} {random}"
         if stage.kind in ("soften", "relax"):
-            session.command(f"fix move all nve/limit {stage.max_displacement:.15g}")
-            session.command(f"fix heat all {thermostat}")
+            # while soft, NPs stay where they were put; a group that is defined again has its atoms added
+            session.command(f"group monomers type {TYPES.index(MONOMER) + 1}")
+            moving = "monomers" if stage.kind == "soften" else "all"
+            session.command(f"fix move {moving} nve/limit {stage.max_displacement:.15g}")
+            session.command(f"fix heat {moving} {thermostat}")
             fixes = ["move", "heat"] + (["push"] if stage.kind == "soften" else [])
         elif stage.kind == "nvt":
             if fresh:

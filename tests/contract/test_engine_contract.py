@@ -158,6 +158,20 @@ def test_a_run_has_its_frames_shapes_and_boxes(
         assert {report[2] for report in seen if report[0] == stage.kind} == {stage.steps}
 
 
+def test_nanoparticles_stay_while_the_chains_soften(
+    engine: Engine, system: tuple[State, ForceField], tmp_path: Path
+) -> None:
+    """Free ones would diffuse by more than a monomer; the few steps after it hardly move them."""
+    if engine.name == "ideal":
+        pytest.skip("the ideal gas has no chains to soften")
+    state, forcefield = system
+    stages = [Stage("soften", 2_000, friction=1.0), Stage("relax", 20, friction=10.0), Stage("nvt", 1, sample_every=1)]
+    trajectory = engine.run(state, forcefield, stages, tmp_path, 5)
+    particles = state.typeid == 1
+    moved = trajectory.unwrapped[0] - (state.positions + state.images * state.box)[particles]
+    assert np.sqrt((moved**2).sum(axis=1)).max() < 0.5
+
+
 def test_the_seed_decides_the_trajectory(engine: Engine, system: tuple[State, ForceField], tmp_path: Path) -> None:
     stages = [*PREPARE, Stage("nvt", 100, sample_every=50), Stage("npt", 100, sample_every=50)]
     runs = []

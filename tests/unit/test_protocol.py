@@ -84,6 +84,7 @@ def test_the_identity_has_the_physics_and_not_the_length() -> None:
         {"sample_every": 100},
         {"block_steps": 5_000},
         {"soften_steps": 5_000},
+        {"soften_friction": 2.0},
         {"relax_steps": 5_000},
     ):
         assert replace(base, **change).identity() != base.identity(), change
