@@ -20,7 +20,6 @@ from nanonet.units import LJ_MINIMUM, MONOMER_DIAMETER
 
 #: Bead types in the order of their numbers: monomer, nanoparticle.
 TYPES = ("P", "N")
-MONOMER = TYPES[0]
 PAIRS = (("P", "P"), ("P", "N"), ("N", "N"))
 
 

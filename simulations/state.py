@@ -67,6 +67,11 @@ class State:
         """Number of monomers."""
         return len(self.typeid) - self.n_np
 
+    @property
+    def in_chains(self) -> NDArray[np.int64]:
+        """Numbers of the beads that have a bond; of all beads where nothing is bonded."""
+        return np.unique(self.bonds).astype(np.int64) if self.bonds.size else np.arange(len(self.typeid))
+
     def chain_ends(self) -> NDArray[np.int64]:
         """First bead of each chain and of what follows the last, shape (n_chains + 1,).
 

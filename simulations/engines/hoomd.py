@@ -20,7 +20,7 @@ from nanonet.seeds import derive, generator
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
 from simulations.engines.frames import FrameWriter, read_frames
-from simulations.forcefield import MONOMER, PAIRS, TYPES, ForceField
+from simulations.forcefield import PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
 from simulations.state import State
 
@@ -141,7 +141,7 @@ class Hoomd:
             for stage in stages:
                 with _Translated(f"stage {stage.kind}"):
                     if stage.kind in ("soften", "relax"):
-                        self._prepare(hoomd, simulation, forcefield, stage, progress)
+                        self._prepare(hoomd, simulation, state, forcefield, stage, progress)
                         fresh = True
                         continue
                     method = self._method(hoomd, forcefield, stage)
@@ -215,9 +215,15 @@ class Hoomd:
         return bond
 
     def _prepare(
-        self, hoomd: Any, simulation: Any, forcefield: ForceField, stage: Stage, progress: Progress | None
+        self,
+        hoomd: Any,
+        simulation: Any,
+        state: State,
+        forcefield: ForceField,
+        stage: Stage,
+        progress: Progress | None,
     ) -> None:
-        """Langevin dynamics with strong friction, under a soft repulsion that rises or under full forces.
+        """Langevin dynamics with friction, under a soft repulsion that rises or under full forces.
 
         HOOMD's method of limited displacement does not limit it (7.0.1 compares it with v instead of
         v dt, 4.6 has the same code): the soft forces are bounded by themselves, and under the full
@@ -233,7 +239,7 @@ class Hoomd:
         else:
             forces = self._forces(hoomd, forcefield)
         # while soft, NPs stay where they were put
-        moving = hoomd.filter.All() if soft is None else hoomd.filter.Type([MONOMER])
+        moving = hoomd.filter.All() if soft is None else hoomd.filter.Tags(state.in_chains)
         method = self._langevin(hoomd, forcefield, stage, moving)
         integrator = hoomd.md.Integrator(dt=stage.dt, methods=[method], forces=forces)
         simulation.operations.integrator = integrator

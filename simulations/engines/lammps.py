@@ -22,7 +22,7 @@ from nanonet.seeds import derive
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
 from simulations.engines.frames import FrameWriter, read_frames
-from simulations.forcefield import MONOMER, PAIRS, TYPES, ForceField
+from simulations.forcefield import PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
 from simulations.state import State
 
@@ -214,9 +214,8 @@ class Lammps:
             self._forces(session, forcefield)
         thermostat = f"langevin {stage.temperature:.15g} {stage.temperature:.15g} {1.0 / stage.friction:.15g} {random}"
         if stage.kind in ("soften", "relax"):
-            # while soft, NPs stay where they were put; a group that is defined again has its atoms added
-            session.command(f"group monomers type {TYPES.index(MONOMER) + 1}")
-            moving = "monomers" if stage.kind == "soften" else "all"
+            # while soft, NPs stay where they were put
+            moving = session.group_of_chains() if stage.kind == "soften" else "all"
             session.command(f"fix move {moving} nve/limit {stage.max_displacement:.15g}")
             session.command(f"fix heat {moving} {thermostat}")
             fixes = ["move", "heat"] + (["push"] if stage.kind == "soften" else [])
@@ -303,6 +302,14 @@ class Session:
         self._n = len(state.typeid)
         self._n_monomers = state.n_monomers
         self._moments = ChainMoments(state)
+        self._chains = state.in_chains
+
+    def group_of_chains(self) -> str:
+        """Name of the group of the beads that have a bond."""
+        parts = np.split(self._chains, np.flatnonzero(np.diff(self._chains) > 1) + 1)
+        # a group that is defined again has its atoms added
+        self.command("group chains id " + " ".join(f"{part[0] + 1}:{part[-1] + 1}" for part in parts))
+        return "chains"
 
     def sample(self) -> tuple[dict[str, float], FloatArray, FloatArray, FloatArray]:
         """Scalars, and wrapped positions and images of the NPs in the order of their ids."""

@@ -39,8 +39,14 @@ def test_bonds_between_beads_of_the_other_type_make_no_chain_of_monomers() -> No
     assert not ChainMoments(all_np).present
 
 
+def test_beads_in_chains() -> None:
+    np.testing.assert_array_equal(State(**values()).in_chains, [0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(State(**values(bonds=[[6, 7], [1, 6]])).in_chains, [1, 6, 7])
+
+
 def test_no_bonds_at_all() -> None:
     state = State(**values(bonds=np.zeros((0, 2))))
+    np.testing.assert_array_equal(state.in_chains, np.arange(8))
     np.testing.assert_array_equal(state.chain_ends(), np.arange(7))
     assert not ChainMoments(state).present
 

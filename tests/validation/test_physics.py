@@ -23,7 +23,7 @@ from simulations.engines.base import RESTART
 from simulations.engines.ideal import Ideal
 from simulations.engines.supervised import Supervised
 from simulations.forcefield import PAIRS, BondTerm, ForceField, PairTerm, kremer_grest_melt, nanocomposite
-from simulations.protocol import Stage
+from simulations.protocol import Protocol, Stage
 from simulations.state import State
 
 pytestmark = [pytest.mark.timeout(3600)]
@@ -560,3 +560,36 @@ def test_a_resumed_run_equals_the_unbroken_one_within_errors(
         error = float(np.hypot(ea, eb))
         measured("6", f"{name}, resumed 7 times minus unbroken", b - a, error, "0 within 3 errors")
         assert abs(b - a) < 3.0 * error, name
+
+
+# ---------------------------------------------------------------- 7: chains as the melt has them
+
+
+def stretch(chains: NDArray, bonds: int) -> float:
+    """Mean-square distance of beads that are so many bonds apart, by the number of bonds [sigma^2]."""
+    apart = chains[:, :, bonds:] - chains[:, :, :-bonds]
+    return float((apart * apart).sum(axis=-1).mean() / bonds)
+
+
+def test_preparation_leaves_chains_as_the_melt_has_them(engine: Supervised, tmp_path: Path, measured: Measured) -> None:
+    """Distances within a chain right after the preparation, over those of 300 to 600 tau later.
+
+    Parts of 4 to 8 bonds relax within some 100 tau, so the later ones are the melt's own. A short push-off stretches
+    chains (Auhl et al., J. Chem. Phys. 119, 12718 (2003)), and whole chains take thousands of tau to shrink.
+    """
+    length = 30
+    state = melt(60, length, 0.9, seed=8, tracked=1.0)
+    short = (Stage("soften", 4_000, friction=10.0), Stage("relax", 4_000, friction=10.0))
+    chains = {}
+    for name, prepare, steps in (("slow", Protocol("slow").preparation(), 120_000), ("short", short, 10_000)):
+        (tmp_path / name).mkdir()
+        stages = [*prepare, Stage("npt", steps, sample_every=1_000)]
+        chains[name] = by_chain(engine.run(state, lennard_jones_melt(), stages, tmp_path / name, SEED), length)
+    for bonds in (4, 6, 8):
+        later = stretch(chains["slow"][60:], bonds)
+        ratios = {name: stretch(own[:10], bonds) / later for name, own in chains.items()}
+        limits = {"slow": "0.96 to 1.04", "short": "above 1.06: refused"}
+        for name, ratio in ratios.items():
+            measured("7", f"stretch over {bonds} bonds, {name} push-off", ratio, None, limits[name])
+        assert ratios["slow"] == pytest.approx(1.0, abs=0.04), bonds
+        assert ratios["short"] > 1.06, bonds
