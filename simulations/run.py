@@ -256,7 +256,7 @@ class StatusRow(NamedTuple):
 
 
 def status_row(folder: PointFolder) -> StatusRow:
-    """What a state point's folder says of itself; steps and time left are of the phase it is in."""
+    """What a state point's folder says of itself; steps and time left are of the phase it is in, or its preparation."""
     c = folder.composition
     name, label = folder.id[:8], f"D={c.D:.2f} N={c.N} phi={c.phi:.3f} e={c.eps_np_np:.2f},{c.eps_p_np:.2f}"
     status = folder.read_json("status.json")
@@ -267,8 +267,10 @@ def status_row(folder: PointFolder) -> StatusRow:
         return StatusRow(name, label, phase)
     stage = str(status.get("stage", "npt"))
     rate = status.get("rate")
-    steps, wanted = int(status["steps"]), max(int(status["steps_wanted"]), int(status["steps"]))
-    left = _hours((wanted - steps) / rate) if rate and stage == "npt" else ""
+    prepares = stage != "npt" and "stage_done" in status
+    done, total = ("stage_done", "stage_total") if prepares else ("steps", "steps_wanted")
+    steps, wanted = int(status[done]), max(int(status[total]), int(status[done]))
+    left = _hours((wanted - steps) / rate) if rate else ""
     return StatusRow(
         name,
         label,

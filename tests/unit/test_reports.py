@@ -88,8 +88,11 @@ def test_where_a_point_stands(points: list[PointFolder]) -> None:
     point = points[0]
     label = "D=3.00 N=40 phi=0.059 e=0.50,1.00"
     assert run.status_row(point) == run.StatusRow(point.id[:8], label, "waiting")
-    point.write_status(phase="equilibration", stage="soften", steps=0, steps_wanted=4000, rate=100.0)
-    assert run.status_row(point)[2:] == ("equilibration: soften", "0", "4,000", "100", "")
+    point.write_status(phase="equilibration", stage="start", steps=0, steps_wanted=4000)
+    assert run.status_row(point)[2:] == ("equilibration: start", "0", "4,000", "", "")
+    preparing = {"steps": 0, "steps_wanted": 4000, "stage_done": 2000, "stage_total": 50000, "rate": 400.0}
+    point.write_status(phase="equilibration", stage="soften", **preparing)
+    assert run.status_row(point)[2:] == ("equilibration: soften", "2,000", "50,000", "400", "2 min")
     point.write_status(phase="production", stage="npt", steps=1000, steps_wanted=13000, rate=100.0)
     assert run.status_row(point)[2:] == ("production", "1,000", "13,000", "100", "2 min")
     point.write_status(phase="production", stage="npt", steps=1000, steps_wanted=500, rate=None)
