@@ -239,7 +239,7 @@ class Hoomd:
         else:
             forces = self._forces(hoomd, forcefield)
         # while soft, NPs stay where they were put
-        moving = hoomd.filter.All() if soft is None else hoomd.filter.Tags(state.in_chains)
+        moving = hoomd.filter.All() if soft is None else hoomd.filter.Tags(state.in_chains.astype(np.uint32))
         method = self._langevin(hoomd, forcefield, stage, moving)
         integrator = hoomd.md.Integrator(dt=stage.dt, methods=[method], forces=forces)
         simulation.operations.integrator = integrator
