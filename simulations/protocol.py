@@ -25,6 +25,9 @@ StageKind = Literal["soften", "relax", "nvt", "npt"]
 KINDS: tuple[StageKind, ...] = ("soften", "relax", "nvt", "npt")
 
 
+_ONCE_FIXED = ("soften_friction", 10.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stretch of a simulation under the same equations of motion.
@@ -197,7 +200,8 @@ class Protocol:
             "tau_t",
             "tau_p",
         )
-        return {name: getattr(self, name) for name in names}
+        # the friction was always 10 before it could be chosen: such state points keep the names they had
+        return {name: getattr(self, name) for name in names if (name, getattr(self, name)) != _ONCE_FIXED}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Protocol:

@@ -90,6 +90,12 @@ def test_the_identity_has_the_physics_and_not_the_length() -> None:
         assert replace(base, **change).identity() != base.identity(), change
 
 
+def test_a_friction_of_10_is_not_named() -> None:
+    """Nor was it when there was no other."""
+    assert "soften_friction" not in replace(Protocol("x"), soften_friction=10.0).identity()
+    assert Protocol("x").identity()["soften_friction"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
