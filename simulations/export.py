@@ -57,10 +57,10 @@ def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, A
             if not attempts:
                 return {"n_transient": 0, **record}
             attempt = attempts[-1]
-            settings = {**point.statepoint["protocol"], "trainable": record["preset"] != "smoke"}
-            if "production_steps" in record:
-                settings["production_steps"] = record["production_steps"]
-            protocol = Protocol.from_mapping(settings)
+            # older records do not say what they were asked for; of the presets of then these two never passed
+            asked = {"trainable": record["preset"] not in ("smoke", "demo")}
+            asked |= {name: record[name] for name in ("trainable", "production_steps") if name in record}
+            protocol = Protocol.from_mapping({**point.statepoint["protocol"], **asked})
             run = open_run(point, protocol, attempt)
             before = len(run.blocks) - len(run.of("production"))
             # blocks beyond the record belong to an extension that is under way

@@ -153,6 +153,11 @@ class Protocol:
         for name in ("equilibration_msd", "production_msd"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"protocol {self.name}: {name} must be 0 or more, got {getattr(self, name)!r}")
+        if not 0 < self.soften_friction < math.inf:
+            raise ConfigError(
+                f"protocol {self.name}: soften_friction must be above 0 and finite, in 1/tau, "
+                f"got {self.soften_friction!r}"
+            )
         if self.equilibration_drift is not None and not self.equilibration_drift > 0:
             raise ConfigError(f"protocol {self.name}: equilibration_drift must be positive or null")
         if self.cap_core_hours is not None and not self.cap_core_hours > 0:

@@ -146,6 +146,7 @@ def make_record(
         "core_hours": run.core_hours,
         "rules": RULES,
         "production_steps": protocol.production_steps,
+        "trainable": protocol.trainable,
     }
     for name, series in diagnosis.series.items():
         record |= {name: series.mean, f"{name}_error": series.error, f"{name}_drift": series.drift}

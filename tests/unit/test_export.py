@@ -105,6 +105,16 @@ def test_records_of_other_rules_are_judged_again(space: Workspace) -> None:
     assert export.plain(row)["n_transient"] == 0
 
 
+def test_what_may_never_pass_does_not_pass_when_judged_again(space: Workspace) -> None:
+    protocol = replace(PROTOCOL, name="brief", trainable=False)
+    point = finish(space, protocol=protocol)
+    known = read_record(point)
+    assert known is not None
+    assert known["verdict"] != "passed"
+    record.write_record(point, known | {"rules": 0})
+    assert "never passes" in export.records([point])[0]["reasons"]
+
+
 def test_what_still_relaxed_belongs_to_the_equilibration(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     original = record.judge
     monkeypatch.setattr(record, "judge", lambda **values: replace(original(**values), n_transient=3))

@@ -25,23 +25,10 @@ from simulations.pipeline import Progress, advance
 from simulations.protocol import Protocol
 from simulations.record import is_finished, read_record
 from simulations.workspace import PointFolder, StatePoint, Workspace
+from tests.ideal_points import ENGINE
+from tests.ideal_points import PROTOCOL as QUICK
 
-ENGINE = "simulations.engines.ideal.Ideal"
-PROTOCOL = Protocol(
-    "smoke",
-    soften_steps=10,
-    relax_steps=10,
-    block_steps=40,
-    sample_every=10,
-    equilibration_steps=80,
-    production_steps=160,
-    equilibration_msd=0.0,
-    production_msd=0.0,
-    cap_core_hours=None,
-    n_np_min=4,
-    n_beads_max=10_000,
-    trainable=False,
-)
+PROTOCOL = replace(QUICK, name="smoke", block_steps=40, equilibration_steps=80, trainable=False)
 
 
 class Nearby(Supervised):

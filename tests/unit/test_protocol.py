@@ -107,6 +107,8 @@ def test_a_friction_of_10_is_not_named() -> None:
         ({"sample_every": 300}, "sample_every = 300 must divide block_steps = 10000"),
         ({"production_msd": -1.0}, "production_msd must be 0 or more"),
         ({"production_msd": math.nan}, "production_msd must be 0 or more"),
+        ({"soften_friction": 0.0}, "soften_friction must be above 0 and finite, in 1/tau, got 0.0"),
+        ({"soften_friction": math.nan}, "soften_friction must be above 0"),
         ({"cap_core_hours": 0.0}, "cap_core_hours must be positive or null"),
     ],
 )
