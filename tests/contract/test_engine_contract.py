@@ -24,17 +24,19 @@ from simulations.protocol import Stage
 from simulations.state import State
 
 ENGINES = sorted(file.stem for file in (CONF / "engine").glob("*.yaml"))
+#: Other options of an engine that change what it computes with: after a colon.
+VARIANTS = {"lammps:opt": {"pairs": "opt"}}
 PREPARE = (Stage("soften", 500, friction=10.0), Stage("relax", 500, friction=10.0))
 THERMO = {"temperature", "pressure", "energy", "density"}
 
 
 def described(name: str) -> tuple[str, dict[str, Any]]:
     """Dotted name of the class, and its options."""
-    options = yaml.safe_load((CONF / "engine" / f"{name}.yaml").read_text())
-    return options.pop("_target_"), options
+    options = yaml.safe_load((CONF / "engine" / f"{name.partition(':')[0]}.yaml").read_text())
+    return options.pop("_target_"), options | VARIANTS.get(name, {})
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[*ENGINES, *VARIANTS])
 def name(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
     """Each engine that is installed; the one that is being validated must be."""
     target, options = described(request.param)
@@ -92,7 +94,7 @@ def test_conf_names_the_engines_that_ship() -> None:
 def test_an_engine_describes_itself(name: str, engine: Engine) -> None:
     target, options = described(name)
     assert isinstance(engine, Engine)
-    assert engine.name == name
+    assert engine.name == name.partition(":")[0]
     config = engine.get_config()
     assert json.loads(json.dumps(config)) == config
     assert config == options, "conf/engine lists every option with the value it has"
@@ -270,7 +272,7 @@ def test_a_supervised_run_is_the_same_run(name: str, system: tuple[State, ForceF
     here = direct.run(*system, stages, tmp_path / "here", 5)
     child = supervised.run(*system, stages, tmp_path / "child", 5, progress=lambda *report: seen.append(report))
     same(here, child)
-    assert supervised.name == name
+    assert supervised.name == direct.name
     assert supervised.versions() == direct.versions()
     assert supervised.get_config() == direct.get_config()
     assert supervised.core_seconds > 0
