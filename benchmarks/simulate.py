@@ -1,4 +1,4 @@
-"""What a simulation costs: our LAMMPS run, its sampling, the price of large nanoparticles, HOOMD-blue's lists.
+"""What a simulation costs: our LAMMPS run, its sampling, our pair style, large nanoparticles, HOOMD-blue's lists.
 
 Processor seconds of the process that integrates are compared, so that other work on the machine disturbs them
 little, and the two sides of a comparison take turns. HOOMD-blue on a GPU has rows of its own where one is at hand;
@@ -186,6 +186,23 @@ def against_diameter(folder: Path) -> Iterator[Figure]:
         yield Figure(f"steps/s at D = 5 over D = 2: {name}", *_pair(ratios), at_least=asked, note="16,000 beads each")
 
 
+def of_pairs(folder: Path) -> Iterator[Figure]:
+    """Steps/s with our pair style over those with LAMMPS' own, in a child, sampling and all."""
+    for diameter, phi in ((2.0, 0.03), (3.0, 0.05), (5.0, 0.06)):
+        c = composition(diameter, phi)
+        place = folder / f"pairs{diameter:g}"
+        state, ff = prepare(c, system_size(c), place), nanocomposite(c)
+        seconds: dict[str, list[float]] = {"opt": [], "clusters": []}
+        for _ in range(PAIRS):
+            for pairs, spent in seconds.items():
+                engine = Supervised(LAMMPS, {"pairs": pairs})
+                engine.run(state, ff, _npt(STEPS // 2), _work(folder), 2, restart=place / RESTART)
+                spent.append(engine.core_seconds)
+        ratios = [slow / fast for slow, fast in zip(*seconds.values(), strict=True)]
+        note = f"{len(state.typeid):,} beads; {STEPS // 2 / summary(seconds['clusters'])[0]:.0f} steps/s with ours"
+        yield Figure(f"steps/s with lj/cut/clusters over lj/cut/opt, D = {diameter:g}", *_pair(ratios), note=note)
+
+
 def building() -> Iterator[Figure]:
     """Time to build 16,000 beads."""
     c = composition(3.0, 0.05)
@@ -257,6 +274,7 @@ def measure() -> Iterator[Figure]:
         yield from building()
         yield from memory(folder)
         yield from against_plain(folder)
+        yield from of_pairs(folder)
         yield from against_diameter(folder)
         yield from hoomd(folder)
 

@@ -37,8 +37,8 @@ def plugin(package: Path, version: int) -> Path:
         version: LAMMPS' version, 20250722 for 22 Jul 2025.
 
     Raises:
-        EngineError: there is no compiler, LAMMPS' or MPI's headers are missing, or what was compiled
-            does not compute what LAMMPS does.
+        EngineError: there is no compiler, LAMMPS' or MPI's headers are missing, the user's cache
+            cannot be written, or what was compiled does not compute what LAMMPS does.
     """
     compiler = _compiler()
     command = [compiler, "-std=c++17", "-O3", *_for_this_processor(), "-fPIC", "-shared"]
@@ -52,13 +52,17 @@ def plugin(package: Path, version: int) -> Path:
     kept = platformdirs.user_cache_path("nanonet") / "lammps" / f"{key.hexdigest()[:20]}.so"
     if kept.is_file():
         return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        made = Path(folder) / kept.name
-        _finish([*command, str(SOURCE), "-o", str(made)], f"{compiler} does not compile {SOURCE.name}")
-        # in a process of its own: what does not fit may end it
-        _finish([sys.executable, "-m", "simulations.engines.trial", str(made)], f"{STYLE} does not do what lj/cut does")
-        made.replace(kept)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            made = Path(folder) / kept.name
+            _finish([*command, str(SOURCE), "-o", str(made)], f"{compiler} does not compile {SOURCE.name}")
+            # in a process of its own: what does not fit may end it
+            trial = [sys.executable, "-m", "simulations.engines.trial", str(made)]
+            _finish(trial, f"{STYLE} does not do what lj/cut does")
+            made.replace(kept)
+    except OSError as error:
+        raise EngineError(f"{STYLE} cannot be kept in {kept.parent}: {error}") from error
     return kept
 
 

@@ -147,6 +147,15 @@ def test_without_a_compiler_lammps_own_is_used_and_named(tmp_path: Path, monkeyp
         Lammps(pairs="clusters").versions()
 
 
+@needs_compiler
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(EngineError, match="cannot be kept in"):
+        Lammps(pairs="clusters").versions()
+    assert Lammps().versions()["pairs"] == "lj/cut/opt"
+
+
 def test_without_headers_it_says_which(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"pair\.h is missing|mpi\.h is missing|needs a C\+\+ compiler"):
         clusters.plugin(tmp_path, 20250722)
