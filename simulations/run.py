@@ -38,8 +38,9 @@ from simulations.workspace import PointFolder, StatePoint, Workspace
 
 log = logging.getLogger("simulations")
 
-#: Bead-steps per second of one core, measured for LAMMPS on the machines we know; for estimates only.
-BEAD_STEPS_PER_SECOND = 2.0e6
+#: Bead-steps per second of one core, measured for LAMMPS with our pair style on the machines we know; without
+#: a compiler it has 0.4 of them. For estimates only.
+BEAD_STEPS_PER_SECOND = 3.5e6
 #: NP diffusion coefficient used for estimates [sigma^2/tau]: 0.01 at D = 2, falling as D^-1.75.
 _DIFFUSION_AT_2 = 0.01
 #: Size of a finished state point on disk [bytes per bead and per block].
