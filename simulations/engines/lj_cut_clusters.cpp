@@ -99,22 +99,25 @@ class Clusters {
 
   void sort(const std::vector<int> &beads, double **x, const tagint *tag, double width)
   {
+    double hi[2];
+    edge = width;
     for (int d = 0; d < 2; d++) {
       lo[d] = FAR;
-      double hi = -FAR;
+      hi[d] = -FAR;
       for (int i : beads) {
         lo[d] = std::min(lo[d], x[i][d]);
-        hi = std::max(hi, x[i][d]);
+        hi[d] = std::max(hi[d], x[i][d]);
       }
-      n[d] = beads.empty() ? 0 : (int) ((hi - lo[d]) / width) + 1;
+      // few beads in a wide box need no more columns than that
+      edge = std::max(edge, (hi[d] - lo[d]) / 256);
     }
-    edge = width;
+    for (int d = 0; d < 2; d++) n[d] = beads.empty() ? 0 : (int) ((hi[d] - lo[d]) / edge) + 1;
     const int columns = n[0] * n[1];
     in.resize(columns);
     for (auto &column : in) column.clear();
     for (int i : beads) {
-      const int cx = std::min(n[0] - 1, (int) ((x[i][0] - lo[0]) / width));
-      const int cy = std::min(n[1] - 1, (int) ((x[i][1] - lo[1]) / width));
+      const int cx = std::min(n[0] - 1, (int) ((x[i][0] - lo[0]) / edge));
+      const int cy = std::min(n[1] - 1, (int) ((x[i][1] - lo[1]) / edge));
       in[cy * n[0] + cx].emplace_back(x[i][2], i);
     }
     bead.clear();
@@ -173,6 +176,7 @@ class Clusters {
   template <class Found>
   void around(const double *low, const double *high, double reach, int start, const Found &found) const
   {
+    if (at.empty()) return;
     const int left = std::max(0, (int) std::floor((low[0] - reach - lo[0]) / edge));
     const int right = std::min(n[0] - 1, (int) std::floor((high[0] + reach - lo[0]) / edge));
     const int front = std::max(0, (int) std::floor((low[1] - reach - lo[1]) / edge));
@@ -435,7 +439,8 @@ class PairLJCutClusters : public Pair {
         const Mask tags = theirs.tags[c];
         for (int l = 0; l < beads; l++) {
           const Lanes dx = px[l] - other.x, dy = py[l] - other.y, dz = pz[l] - other.z;
-          int within = bits((dx * dx + dy * dy + dz * dz < reach2) & (tags != partner[l][0]) & (tags != partner[l][1]));
+          const Mask apart = (Mask) (tags != partner[l][0]) & (Mask) (tags != partner[l][1]);
+          int within = bits((Mask) (dx * dx + dy * dy + dz * dz < reach2) & apart);
           if (same && c == own) within &= -2 << l;    // those behind in our own cluster
           rows[l][found[l]] = {c, within};
           found[l] += within != 0;

@@ -59,6 +59,25 @@ def test_a_repulsive_melt_is_that_of_lammps() -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("kinds", [[0, 1], [0, 0], [1, 1]], ids=["both", "small", "large"])
+def test_a_few_beads_in_a_wide_box(kinds: list[int]) -> None:
+    """Pairs all over a box of 900 sigma, some of them across its boundaries; one kind may be missing."""
+    rng = np.random.default_rng(4)
+    first = rng.uniform(-450.0, 450.0, (60, 3))
+    first[:20, 0] = 449.5
+    step = rng.normal(size=(60, 3))
+    second = first + 1.9 * step / np.linalg.norm(step, axis=1)[:, None]
+    positions = np.concatenate([first, second])
+    positions -= 900.0 * np.round(positions / 900.0)
+    state = State(
+        positions, np.zeros_like(positions), np.repeat(kinds, 60), np.zeros((0, 2), dtype=int), np.full(3, 900.0)
+    )
+    ours, theirs = (Lammps(pairs=pairs).evaluate(state, of(2.0)) for pairs in ("clusters", "opt"))
+    assert (np.abs(theirs.forces).max(axis=1) > 0).all()
+    np.testing.assert_allclose(ours.forces, theirs.forces, rtol=0, atol=1e-11 * np.abs(theirs.forces).max())
+
+
+@needs_compiler
 def test_trajectories_stay_together_over_many_lists(tmp_path: Path) -> None:
     """Some twenty rebuilt lists, in a box that changes: a pair that was missed would show at once."""
     state, forcefield = configuration(14.0, 2.5), of(2.5)
