@@ -34,7 +34,7 @@ def configuration(edge: float = 20.0, diameter: float = 3.0) -> State:
     number = np.full(count**3, -1)
     number[free] = np.arange(free.sum())
     lines = number.reshape(-1, count)
-    bonds = np.stack([lines, np.roll(lines, -1, axis=1)], axis=-1)[:, ::1].reshape(-1, 2)
+    bonds = np.stack([lines, np.roll(lines, -1, axis=1)], axis=-1).reshape(-1, 2)
     bonds = bonds[(bonds >= 0).all(axis=1)]
     small = sites[free] + rng.uniform(-0.08, 0.08, (int(free.sum()), 3))
     positions = np.concatenate([small, large])
