@@ -21,6 +21,8 @@ LEAST_GROUPS = 3
 SMOOTHING = 5
 #: Values per record, and at least, from which the width at a place is read off.
 NEIGHBOURS, LEAST_VALUES = 3, 30
+#: Bins in front of the first value that counts within which a band closes.
+CLOSING = 2
 #: Candidates for the offset s0, in units of the root-mean-square spread.
 OFFSETS = (0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -50,6 +52,7 @@ def calibrate(
     With ``places`` p_ij the widths belong to them: w(p) is the quantile of e_ij / sigma_i among the values that count
     next to p, three per record, smoothed along p. The quantile is ``level`` (n + 1) / n with n groups, as in split
     conformal prediction (Lei et al. 2018), for with few groups that of the known errors is too small for the next one.
+    In front of the first place where any value counts the band closes within two bins.
 
     Args:
         predicted: of held-out records, shape (n,) or (n, length); rows with NaN are left out.
@@ -123,7 +126,12 @@ def _by_place(
     # The window of a fixed number of values whose middle is nearest.
     begin = np.clip(np.searchsorted(where, grid) - size // 2, 0, len(errors) - size)
     width = _smooth(np.array([np.quantile(errors[start : start + size], level) for start in begin]))
-    return grid, np.maximum(width, 1e-2 * np.sqrt((width**2).mean()) + 1e-12)
+    sliver = 1e-2 * float(np.sqrt((width**2).mean())) + 1e-12
+    if places.min() < low:
+        # Deeper in the core of an RDF no value of any record counts: all are as good as 0, and so is the band.
+        grid = np.insert(grid, 0, low - CLOSING * step)
+        width = np.insert(width, 0, 0.0)
+    return grid, np.maximum(width, sliver)
 
 
 def _smooth(values: FloatArray) -> FloatArray:

@@ -106,15 +106,19 @@ def curves(
 ) -> None:
     """True curves with their standard error and predicted ones with their band, a panel per record.
 
-    Of numbers, predicted against true ones; of several numbers, a panel for each.
+    Of more records than there is room for, those at even ranks of the error, so that neither the best nor the worst is
+    left out; always from the best predicted to the worst. Of numbers, predicted against true ones; of several numbers, a panel for each.
     """
     if dataset.axis is None or dataset.axis.labels:
         _parity(file, dataset, rows, predicted, band)
         return
-    chosen = list(rows)[:PANELS]
+    errors = np.square(scale.to(predicted[list(rows)]) - scale.to(dataset.targets[list(rows)])).mean(axis=1)
+    ranked = np.asarray(rows)[np.argsort(errors, kind="stable")]
+    chosen = ranked[np.unique(np.linspace(0, len(ranked) - 1, PANELS).round().astype(int))]
     columns = min(4, max(1, len(chosen)))
     x = dataset.axis.array()
     with _figure(file, -(-len(chosen) // columns), columns, (3.2, 2.6)) as axes:
+        axes[0, 0].figure.suptitle("from the best predicted (top left) to the worst (bottom right)", fontsize=9)
         for ax, row in zip(axes.ravel(), chosen, strict=False):
             true = dataset.targets[row]
             noise = np.zeros_like(true) if dataset.noise is None else dataset.noise[row]

@@ -232,6 +232,27 @@ def test_a_band_by_places_is_kept_and_asks_for_them() -> None:
         Band(Scale(), np.ones(2), 1.0, 0.9, grid=np.array([1.0, 1.0]))
 
 
+def test_a_band_closes_in_the_core_where_no_value_counts() -> None:
+    predicted, truth, spread, groups, places = _shifted(40, np.random.default_rng(3))
+    empty = places < -6
+    predicted, truth = (np.where(empty, 0.0, values) for values in (predicted, truth))
+    band = calibrate(predicted, truth, spread, groups, Scale(log=True), places=places)
+    assert band is not None
+    low, high = band.around(predicted, spread, places)
+    deep = places < -8
+    assert deep.any()
+    assert high[deep].max() < 0.011
+    assert (low[deep] == 0.0).all()
+    # at the edge it is as wide as it was, and holds what it promises
+    edge = np.abs(places) <= 4
+    whole = calibrate(*_shifted(40, np.random.default_rng(3))[:4], Scale(log=True), places=places)
+    assert whole is not None
+    kept = band.half_width(spread, places)[edge] / whole.half_width(spread, places)[edge]
+    assert kept == pytest.approx(np.ones(kept.size), rel=0.5)
+    inside = (low <= truth) & (truth <= high)
+    assert 0.85 <= inside[places >= -6].mean() <= 0.97
+
+
 def test_bins_of_an_rdf_lie_beyond_the_contact() -> None:
     axis = Axis("r", "sigma", tuple(R.tolist()))
     diameters = np.array([2.0, 3.0, 4.0])
