@@ -28,9 +28,9 @@ from nanonet.paths import REFERENCE
 from simulations.record import read_record
 from simulations.workspace import Workspace
 
-#: Two that the reference design does not hold: NPs that attract one another, and NPs that polymer wets.
+#: Two that the reference design does not hold: NPs that touch one another, and NPs that polymer keeps apart.
 POINTS = (
-    Composition.from_phi(D=2.4, N=30, phi=0.06, eps_np_np=1.2, eps_p_np=0.4),
+    Composition.from_phi(D=2.4, N=30, phi=0.06, eps_np_np=1.2, eps_p_np=0.9),
     Composition.from_phi(D=2.4, N=30, phi=0.06, eps_np_np=0.3, eps_p_np=1.3),
 )
 SETTINGS = {"folder": "demo", "records": str(REFERENCE / "records.nc"), "engine": "lammps", "protocol": "demo"}

@@ -1,0 +1,80 @@
+"""The shipped nanoNET, as a user meets it: trained on the shipped simulations, and close to them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import nanonet
+from nanonet import paths
+from nanonet.data.nanocomposite import Nanocomposite
+from nanonet.errors import DomainWarning, InputError
+from nanonet.inference import Predictor
+from nanonet.metrics.general import LogError
+
+#: Well inside the region that the records cover.
+WETTED = {"D": 2.6, "N": 32, "phi": 0.05, "eps_np_np": 1.2, "eps_p_np": 1.2}
+
+
+@pytest.fixture(scope="module")
+def model() -> Predictor:
+    return nanonet.load()
+
+
+def test_an_rdf_with_its_band(model: Predictor) -> None:
+    rdf = nanonet.predict(**WETTED)
+    assert rdf.in_domain
+    assert rdf.phase == "dispersed"
+    assert (rdf.g[rdf.r < 0.8 * WETTED["D"]] < 0.02).all()  # NPs do not overlap
+    assert np.abs(rdf.g[rdf.r > 8.0] - 1.0).max() < 0.3  # and far away they do not know each other
+    assert rdf.g_low is not None
+    assert rdf.g_high is not None
+    assert ((rdf.g_low <= rdf.g) & (rdf.g <= rdf.g_high)).all()
+    assert model.predict(**WETTED).g == pytest.approx(rdf.g)
+
+
+def test_it_learned_from_shipped_simulations(model: Predictor) -> None:
+    # Records may be added at any time; a checkpoint says which of them it knows.
+    dataset = Nanocomposite().read()
+    learned = model.checkpoint.info["data"]["learned"]
+    assert set(learned) <= set(dataset.names)
+    groups = {group for name, group in zip(dataset.names, dataset.groups, strict=True) if name in set(learned)}
+    assert len(groups) >= 24
+    card = (paths.CHECKPOINTS / "nanonet" / "README.md").read_text(encoding="utf-8")
+    assert f"trained on {len(learned)} records of {len(groups)} groups" in card
+
+
+def test_it_is_closer_to_what_it_learned_from_than_the_mean(model: Predictor) -> None:
+    dataset = Nanocomposite().read()
+    metric = LogError()
+    learned = metric.values(dataset, model.evaluate(dataset.inputs).targets).mean()
+    average = metric.values(dataset, np.repeat(dataset.targets.mean(axis=0)[None], len(dataset), axis=0)).mean()
+    assert learned < 0.5 * average
+
+
+def test_the_card_says_what_held_out_compositions_say(model: Predictor) -> None:
+    held_out = model.checkpoint.info["scores"]["held-out"]["log_error"]
+    card = (paths.CHECKPOINTS / "nanonet" / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"log_error \[decades\] \| (\S+) \((\S+) to (\S+)\)", card)
+    assert found
+    assert float(found[1]) == pytest.approx(held_out["value"], rel=0.01)
+    assert float(found[2]) <= float(found[1]) <= float(found[3])
+    assert "split=kfold refit=true" in card
+
+
+def test_outside_of_its_region_it_says_so() -> None:
+    with pytest.warns(DomainWarning, match=r"eps_p_np = 0\.1 "):
+        rdf = nanonet.predict(**{**WETTED, "eps_p_np": 0.1})
+    assert not rdf.in_domain
+    with pytest.raises(InputError, match=r"D = 4\.5 "):
+        nanonet.predict(**{**WETTED, "D": 4.5}, strict=True)
+
+
+def test_the_paper_has_its_model() -> None:
+    config = nanonet.load("paper").checkpoint.info["config"]
+    assert config["representation"]["of"]["_target_"].endswith("RDFImage")
+    assert config["representation"]["autoencoder"]["latent"] == 8
+    assert config["representation"]["fit"]["epochs"] == 400
+    assert config["regressor"]["n_trees"] == 20
