@@ -107,7 +107,9 @@ def curves(
     """True curves with their standard error and predicted ones with their band, a panel per record.
 
     Of more records than there is room for, those at even ranks of the error, so that neither the best nor the worst is
-    left out; always from the best predicted to the worst. Of numbers, predicted against true ones; of several numbers, a panel for each.
+    left out; always from the best predicted to the worst.
+
+    Of numbers, predicted against true ones; of several numbers, a panel for each.
     """
     if dataset.axis is None or dataset.axis.labels:
         _parity(file, dataset, rows, predicted, band)
