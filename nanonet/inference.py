@@ -19,8 +19,8 @@ from nanonet.data.table import Table
 from nanonet.errors import CheckpointError, DomainWarning, InputError
 
 #: The checkpoint that ``predict`` uses, and further names for shipped ones.
-DEFAULT = "nanonet"
-ALIASES = {"paper": "nanonet"}
+DEFAULT = "nanonet_best"
+ALIASES = {"paper": "nanonet", "best": "nanonet_best"}
 
 
 class Predictor:
@@ -129,8 +129,8 @@ def find(model: str | os.PathLike[str] | None = None) -> Path:
             return folder
     raise CheckpointError(
         f"there is no checkpoint {name!r}, neither a folder nor one of those in {paths.CHECKPOINTS} "
-        f"({', '.join(available()) or 'none so far'}); train it with `python -m nanonet.train +experiment=nanonet` "
-        "and name its folder with model=..."
+        f"({', '.join(available()) or 'none so far'}); train it with `python -m nanonet.train +experiment=nanonet` and "
+        "name its folder with model=..."
     )
 
 

@@ -97,7 +97,8 @@ class Nanocomposite:
             raise DataError(
                 f"{file} has {len(set(groups))} compositions to learn from, at least {self.least} are needed; its "
                 f"{len(verdicts)} records: {', '.join(f'{n} {v}' for v, n in counts.items()) or 'none'}. Simulate on "
-                "(`make simulate`), take flagged records with dataset.include_short=true, or ask for fewer: dataset.least=..."
+                "(`make simulate`), take flagged records with dataset.include_short=true, or ask for fewer with "
+                "dataset.least=..."
             )
         unit = str(records["r"].attrs.get("units", "sigma"))
         error = records["g_error"].values[rows]

@@ -93,7 +93,8 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     notes = [f"Left out: {name} ({reason})." for name, reason in made.left_out.items()]
     write_table(report, table, config, dataset, len(folds), notes)
     if config["figures"]:
-        draw.bars(report / "models.png", {name: column[primary] for name, column in made.scores.items()}, primary)
+        label = f"{primary} [{metrics[primary].unit}]"
+        draw.bars(report / "models.png", {name: column[primary] for name, column in made.scores.items()}, label)
         parities(report / "parity.png", made.judged, made.predictions, made.rows, made.folds, metrics)
         # Of the reference model; without bands, which a comparison does not calibrate on all records.
         held_out_figures(report, problem, made.judged, made.predictions[reference], None, None, scale)
@@ -140,7 +141,8 @@ def study(config: Mapping[str, Any], bases: Mapping[str, Recipe], vary: Mapping[
             for label, (key, models) in wanted.items()
         }
         curves = {label: own for label, own in curves.items() if len(own) == len(x)}
-        draw.study(report / "study.png", x, curves, str(vary.get("label", vary["key"])), primary)
+        metric = build_judge(config)[1][primary]
+        draw.study(report / "study.png", x, curves, str(vary.get("label", vary["key"])), f"{primary} [{metric.unit}]")
     return report
 
 

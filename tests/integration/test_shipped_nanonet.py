@@ -18,13 +18,17 @@ from nanonet.metrics.general import LogError
 WETTED = {"D": 2.6, "N": 32, "phi": 0.05, "eps_np_np": 1.2, "eps_p_np": 1.2}
 
 
-@pytest.fixture(scope="module")
-def model() -> Predictor:
-    return nanonet.load()
+@pytest.fixture(scope="module", params=["nanonet_best", "nanonet"])
+def model(request: pytest.FixtureRequest) -> Predictor:
+    return nanonet.load(request.param)
+
+
+def card_of(model: Predictor) -> str:
+    return (paths.CHECKPOINTS / model.checkpoint.name / "README.md").read_text(encoding="utf-8")
 
 
 def test_an_rdf_with_its_band(model: Predictor) -> None:
-    rdf = nanonet.predict(**WETTED)
+    rdf = model.predict(**WETTED)
     assert rdf.in_domain
     assert rdf.phase == "dispersed"
     assert (rdf.g[rdf.r < 0.8 * WETTED["D"]] < 0.02).all()  # NPs do not overlap
@@ -42,7 +46,7 @@ def test_it_learned_from_shipped_simulations(model: Predictor) -> None:
     assert set(learned) <= set(dataset.names)
     groups = {group for name, group in zip(dataset.names, dataset.groups, strict=True) if name in set(learned)}
     assert len(groups) >= 24
-    card = (paths.CHECKPOINTS / "nanonet" / "README.md").read_text(encoding="utf-8")
+    card = card_of(model)
     assert f"trained on {len(learned)} records of {len(groups)} groups" in card
 
 
@@ -56,12 +60,12 @@ def test_it_is_closer_to_what_it_learned_from_than_the_mean(model: Predictor) ->
 
 def test_the_card_says_what_held_out_compositions_say(model: Predictor) -> None:
     held_out = model.checkpoint.info["scores"]["held-out"]["log_error"]
-    card = (paths.CHECKPOINTS / "nanonet" / "README.md").read_text(encoding="utf-8")
+    card = card_of(model)
     found = re.search(r"log_error \[decades\] \| (\S+) \((\S+) to (\S+)\)", card)
     assert found
     assert float(found[1]) == pytest.approx(held_out["value"], rel=0.01)
     assert float(found[2]) <= float(found[1]) <= float(found[3])
-    assert "split=kfold refit=true" in card
+    assert f"+experiment={model.checkpoint.name}" in card
 
 
 def test_outside_of_its_region_it_says_so() -> None:
@@ -70,6 +74,12 @@ def test_outside_of_its_region_it_says_so() -> None:
     assert not rdf.in_domain
     with pytest.raises(InputError, match=r"D = 4\.5 "):
         nanonet.predict(**{**WETTED, "D": 4.5}, strict=True)
+
+
+def test_the_default_is_the_better_one() -> None:
+    assert nanonet.load().checkpoint.name == "nanonet_best"
+    errors = [nanonet.load(name).checkpoint.info["scores"]["held-out"]["log_error"] for name in ("best", "paper")]
+    assert errors[0]["high"] < errors[1]["low"]
 
 
 def test_the_paper_has_its_model() -> None:
