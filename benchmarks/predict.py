@@ -1,7 +1,7 @@
 """What a prediction costs: cold, warm and in a batch, beside plain Keras and scikit-learn, in one run.
 
-The model is the paper's pipeline, fitted for a few epochs to made-up records: the time of a
-prediction does not hang on what was learned. The *plain path* is what one would write first: the
+The model is the shipped checkpoint of the paper's pipeline; *default* is the one of `nanonet.predict` without a
+name. The *plain path* is what one would write first: the
 same decoder by `keras.Model.predict` and the same forest by scikit-learn, images read back by the
 same inverse. *nanonet* is `nanonet.predict` with band, domain check and RDF objects.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,8 @@ import numpy as np
 import nanonet
 from benchmarks import Figure, repeat
 from nanonet.errors import DomainWarning
-from tests.made_up import compositions, quick_run
+from nanonet.inference import find
+from tests.made_up import compositions
 
 NAMES = ("D", "N", "rho", "eps_np_np", "eps_p_np")
 ONE = dict(zip(NAMES, (3.0, 33, 0.004, 1.2, 0.8), strict=True))
@@ -44,13 +44,12 @@ def _process(code: str, model: str) -> None:
 def measure() -> Iterator[Figure]:
     """Wall times; the process ones of whole Python processes."""
     warnings.simplefilter("ignore", DomainWarning)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = ("representation.fit.epochs=20", "figures=false")
-        model = str(quick_run(Path(folder), *settings, n=24) / "checkpoint")
-        yield from _measure(model)
-
-
-def _measure(model: str) -> Iterator[Figure]:
+    model, default = str(find("paper")), str(find())
+    cold, spread = repeat(lambda: _process(COLD, default), times=7)
+    yield Figure("cold, default: python -c 'import nanonet; nanonet.predict(...)'", cold, "s", spread, at_most=1.0)
+    usual = nanonet.load(default)
+    warm, spread = repeat(lambda: usual.predict(**ONE), times=101, warm_up=10)
+    yield Figure("warm, default: one composition, band and all", 1e3 * warm, "ms", 1e3 * spread, at_most=5.0)
     cold, spread = repeat(lambda: _process(COLD, model), times=7)
     yield Figure("cold: python -c 'import nanonet; nanonet.predict(...)'", cold, "s", spread, at_most=1.0)
     plain, plain_spread = repeat(lambda: _process(COLD_PLAIN, model), times=3)
@@ -60,6 +59,8 @@ def _measure(model: str) -> Iterator[Figure]:
     warm, spread = repeat(lambda: predictor.predict(**ONE), times=101, warm_up=10)
     yield Figure("warm: one composition, band and all", 1e3 * warm, "ms", 1e3 * spread, at_most=5.0)
     table = np.array([[row[name] for name in NAMES] for row in compositions(1000, seed=4)])
+    usually, spread = repeat(lambda: usual.predict(table), times=5)
+    yield Figure("batch of 1,000, default: to RDF objects with bands", usually, "s", spread)
     batch, spread = repeat(lambda: predictor.predict(table), times=5)
     yield Figure("batch of 1,000: nanonet, to RDF objects with bands", batch, "s", spread)
 
