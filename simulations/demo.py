@@ -192,7 +192,9 @@ def _page(
         "<h1>nanonet: simulated and predicted</h1>"
         f"<p>Both models were trained in this run, on four fifths of {n_records} simulated records of {n_groups} "
         "compositions; those below were not among them and were simulated in this run, briefly. The error is the root "
-        "mean square difference of log10 max(g, 0.01) over the bins. "
+        "mean square difference of log10 max(g, 0.01) over the bins. The nanoparticles began dispersed: in so "
+        "short a run not all that would touch have found one another, and a peak of contacts is lower than it would "
+        "become. "
         f"Made in {seconds / 60:.1f} minutes.</p>" + "".join(parts) + "</html>\n"
     )
 
