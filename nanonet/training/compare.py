@@ -84,7 +84,8 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
         made = judge(problem, models, dataset, folds, metrics, scale, level, reference, seed, folder / "results")
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     report = folder / str(config["name"])
-    write_json(report / "results.json", {**made.to_json(), **noise, "folds": len(folds)})
+    units = {name: metric.unit for name, metric in metrics.items()}
+    write_json(report / "results.json", {**made.to_json(), **noise, "folds": len(folds), "units": units})
     table = [
         ("model", *header(metrics, reference)),
         *((name, *made.cells(name, primary)) for name in made.scores),
@@ -93,7 +94,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     notes = [f"Left out: {name} ({reason})." for name, reason in made.left_out.items()]
     write_table(report, table, config, dataset, len(folds), notes)
     if config["figures"]:
-        label = f"{primary} [{metrics[primary].unit}]"
+        label = f"{primary} [{units[primary]}]"
         draw.bars(report / "models.png", {name: column[primary] for name, column in made.scores.items()}, label)
         parities(report / "parity.png", made.judged, made.predictions, made.rows, made.folds, metrics)
         # Of the reference model; without bands, which a comparison does not calibrate on all records.

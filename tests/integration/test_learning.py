@@ -113,6 +113,7 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
             ("latent_curve", "representation"),
             ("dense_position", "regressor"),
             ("cavity_dense", "regressor"),
+            ("nanonet_best", "regressor"),
         )
     ] + [f"comparison.models.{name}.regressor.restarts=0" for name in ("pca_gaussian", "cavity_gaussian")]
     report = evaluate(configuration("evaluate", *fixed, *quick))
@@ -127,7 +128,7 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()}
     assert len(kept) == len(results["scores"])
     # The two forests on the same images share one autoencoder; the others that are fitted have one each.
-    assert len(list((tmp_path / "networks").iterdir())) == 4
+    assert len(list((tmp_path / "networks").iterdir())) == 5
     evaluate(configuration("evaluate", *fixed, *quick))
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()} == kept
 

@@ -185,7 +185,8 @@ def test_several_models_can_be_varied(tmp_path: Path, monkeypatch: pytest.Monkey
     def compared(config: Mapping[str, Any], models: Mapping[str, Any]) -> Path:
         asked.extend(models)
         scores = {name: {"mae": Estimate(float(len(name)), 0.0, 9.0, 3, 3).to_json()} for name in models}
-        (tmp_path / "results.json").write_text(json.dumps({"scores": scores, "floor": scores}), encoding="utf-8")
+        content = {"scores": scores, "floor": scores, "units": {"mae": "K"}}
+        (tmp_path / "results.json").write_text(json.dumps(content), encoding="utf-8")
         return tmp_path
 
     monkeypatch.setattr(comparing, "compare", compared)
