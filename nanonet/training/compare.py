@@ -142,8 +142,8 @@ def study(config: Mapping[str, Any], bases: Mapping[str, Recipe], vary: Mapping[
             for label, (key, models) in wanted.items()
         }
         curves = {label: own for label, own in curves.items() if len(own) == len(x)}
-        metric = build_judge(config)[1][primary]
-        draw.study(report / "study.png", x, curves, str(vary.get("label", vary["key"])), f"{primary} [{metric.unit}]")
+        unit = f"{primary} [{content['units'][primary]}]"
+        draw.study(report / "study.png", x, curves, str(vary.get("label", vary["key"])), unit)
     return report
 
 
