@@ -16,7 +16,7 @@ import sys
 from nanonet.errors import MissingDependencyError
 from nanonet.paths import CONF
 from nanonet.training.active.campaign import run
-from nanonet.training.launch import launch
+from nanonet.training.launch import guided, launch
 
 try:
     import hydra
@@ -36,4 +36,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guided(main, "nanonet.active")

@@ -31,7 +31,8 @@ from nanonet import __version__
 from nanonet.band import Band
 from nanonet.coverage import Coverage
 from nanonet.data.dataset import Axis
-from nanonet.data.problem import Problem
+from nanonet.data.problem import Problem, covered
+from nanonet.data.table import Table
 from nanonet.errors import CheckpointError
 from nanonet.parts import build, describe
 from nanonet.surrogate import Surrogate
@@ -121,6 +122,10 @@ class Checkpoint:
             "versions": versions(),
             "info": self.info,
         }
+
+    def outside(self, inputs: Table) -> list[str]:
+        """For each of n inputs why it is outside the region of the training data, or an empty text if it is inside."""
+        return self.coverage.outside(covered(self.problem, inputs), self.surrogate.features.transform(inputs))
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:

@@ -98,11 +98,19 @@ def predict(
     from nanonet.inference import load
 
     given = {"D": diameter, "N": length, "rho": rho, "phi": phi, "eps_np_np": eps_np_np, "eps_p_np": eps_p_np}
-    numbers = {name: value for name, value in given.items() if value is not None} | _assigned(named or [])
+    numbers: dict[str, float | str] = {name: value for name, value in given.items() if value is not None}
+    further = _assigned(named or [])
+    if twice := sorted(set(numbers) & set(further)):
+        raise InputError(f"{', '.join(twice)} is given twice, by an option and by --set; give it once")
+    numbers |= further
     if source is not None and numbers:
         raise InputError(f"give either --input or numbers, got both ({', '.join(numbers)})")
     if target is not None and target.suffix not in {".csv", ".json", ".png"}:
         raise InputError(f"--output must end in .csv, .json or .png, got {target.name!r}")
+    if target is not None and not target.parent.is_dir():
+        raise InputError(
+            f"--output names a file in {target.parent}, which is not a folder; make it, or name another file"
+        )
     predictor = load(model)
     answer = predictor.arrays(None if source is None else read_columns(source), strict=strict, **numbers)
     if target is None:

@@ -15,7 +15,7 @@ from nanonet.chemistry.embedding import save_embedding, train_embedding
 from nanonet.data.corpus import SOURCES, structures
 from nanonet.errors import MissingDependencyError
 from nanonet.paths import CONF
-from nanonet.training.launch import launch
+from nanonet.training.launch import guided, launch
 
 try:
     import hydra
@@ -90,4 +90,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guided(main, "nanonet.embed")

@@ -21,7 +21,7 @@ from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.paths import CONF
 from nanonet.training.atlas import atlas
 from nanonet.training.compare import compare, study
-from nanonet.training.launch import launch
+from nanonet.training.launch import guided, launch
 from nanonet.training.learning_curve import learning_curve
 from nanonet.training.revisit import revisit
 from nanonet.training.run import check_keys
@@ -76,4 +76,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guided(main, "nanonet.evaluate")

@@ -53,13 +53,12 @@ class Predictor:
         band: tuple[FloatArray | None, FloatArray | None] = (None, None)
         if checkpoint.band is not None:
             band = checkpoint.band.around(targets, spread, places(checkpoint.problem, inputs, checkpoint.axis))
-        x = checkpoint.surrogate.features.transform(inputs)
         return Prediction(
             inputs=inputs,
             targets=targets,
             low=band[0],
             high=band[1],
-            outside=tuple(checkpoint.coverage.outside(inputs, x)),
+            outside=tuple(checkpoint.outside(inputs)),
             axis=checkpoint.axis,
             target=checkpoint.target,
         )

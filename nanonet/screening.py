@@ -276,7 +276,7 @@ def screen(
         good = np.flatnonzero(scores > best.bar)
         if inside and len(good):
             rows = table.take(good)
-            reasons = checkpoint.coverage.outside(rows, surrogate.features.transform(rows))
+            reasons = checkpoint.outside(rows)
             kept = np.array([not reason for reason in reasons], dtype=bool)
             outside += int((~kept).sum())
             good = good[kept]

@@ -9,7 +9,7 @@ import sys
 
 from nanonet.errors import MissingDependencyError
 from nanonet.paths import CONF
-from nanonet.training.launch import launch
+from nanonet.training.launch import guided, launch
 from nanonet.training.run import train
 
 try:
@@ -30,4 +30,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guided(main, "nanonet.train")

@@ -50,6 +50,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"make demo has no {', '.join(unknown)}; its settings are {', '.join(SETTINGS)}", file=sys.stderr)
         return 2
     settings = {**SETTINGS, **given}
+    empty = sorted(name for name, value in settings.items() if not value)
+    if empty:
+        print(f"make demo: {', '.join(empty)} has no value; give one, or leave it out", file=sys.stderr)
+        return 2
     try:
         page = demonstrate(settings, training)
     except (NanonetError, OSError) as error:
@@ -71,7 +75,10 @@ def demonstrate(settings: dict[str, str], training: Sequence[str] = ()) -> Path:
     dataset = store.read(records)
     passed = dataset["verdict"].values == "passed"
     groups = len(set(dataset["group"].values[passed]))
-    least = next((int(item.partition("=")[2]) for item in training if item.startswith("dataset.least=")), LEAST)
+    asked = next((item.partition("=")[2] for item in training if item.startswith("dataset.least=")), str(LEAST))
+    if not asked.isdecimal():
+        raise DataError(f"train.dataset.least is a number of compositions, got {asked!r}")
+    least = int(asked)
     if groups < least:
         raise DataError(
             f"{records} has {groups} compositions that passed, the demonstration trains on at least {least}; "
@@ -93,7 +100,12 @@ def demonstrate(settings: dict[str, str], training: Sequence[str] = ()) -> Path:
     predictors = {name: load(folder / experiment) for experiment, name in MODELS.items()}
     simulated = [record for point in Workspace(folder / "workspace").points() if (record := read_record(point))]
     wanted = {tuple(point.to_array().round(9)) for point in POINTS}
-    simulated = [row for row in simulated if tuple(np.round(_asked(row).to_array(), 9)) in wanted]
+    simulated = [
+        row
+        for row in simulated
+        if tuple(np.round(_asked(row).to_array(), 9)) in wanted
+        and (row["engine"], row["preset"]) == (settings["engine"], settings["protocol"])
+    ]
     with warnings.catch_warnings():
         # the page says whether a composition lies in the domain
         warnings.simplefilter("ignore", DomainWarning)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.phase_confusion import phase_figure, phase_numbers
 from nanonet.data.problem import Drawing, Finding, Places, Prediction, Regions
@@ -22,6 +23,11 @@ from nanonet.paths import REFERENCE
 
 #: The records that ship with the package.
 SHIPPED = "records.nc"
+
+
+def volume_fractions(inputs: Table) -> dict[str, FloatArray]:
+    """Volume fraction (pi/6) rho D^3 of the NPs of each composition."""
+    return {"phi": np.pi / 6.0 * inputs["rho"] * inputs["D"] ** 3}
 
 
 class Nanocomposite:
@@ -44,6 +50,8 @@ class Nanocomposite:
     name = "nanocomposite"
     #: Core edge, first peak and tail.
     regions: ClassVar[Regions] = staticmethod(rdf_regions)
+    #: Not the density alone: NPs twice as large fill eight times the volume.
+    covered: ClassVar[Callable[[Table], Mapping[str, Any]]] = staticmethod(volume_fractions)
     #: On which scale bands have their widths.
     places: ClassVar[Places] = staticmethod(rdf_places)
     drawings: ClassVar[Mapping[str, Drawing]] = {"Phases of held-out compositions": phase_figure}

@@ -161,6 +161,16 @@ def regions(problem: Problem, dataset: Dataset) -> Mapping[str, NDArray[np.bool_
     return found
 
 
+def covered(problem: Problem, inputs: Table) -> Table:
+    """The quantities whose ranges make the region of the training data: the inputs, and what the problem adds.
+
+    That is its attribute ``covered``, if it has one: a function from n inputs to columns (n,) that follow from several
+    of them, such as a volume fraction, which may lie outside where each of these lies inside.
+    """
+    find: Callable[[Table], Mapping[str, Any]] | None = getattr(problem, "covered", None)
+    return inputs if find is None else Table({**dict(inputs.items()), **find(inputs)})
+
+
 #: From inputs and the target's axis to where the elements of each target lie, shape (n, length).
 Places = Callable[[Table, Axis], FloatArray]
 

@@ -119,6 +119,11 @@ class Composition:
             )
         given = {str(key): value for key, value in values.items()}
         expected = set(cls.names())
+        if {"rho", "phi"} <= set(given):
+            raise CompositionError(
+                f"rho = {given['rho']!r} and phi = {given['phi']!r} say the same, as phi = (pi/6) rho D^3; "
+                "give one of them"
+            )
         if "phi" in given:
             expected = (expected - {"rho"}) | {"phi"}
         missing, unknown = sorted(expected - set(given)), sorted(set(given) - expected)

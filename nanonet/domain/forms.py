@@ -94,10 +94,16 @@ def _rows(value: Any, form: Form) -> tuple[list[Any], bool]:
     if isinstance(value, Mapping):
         table = any(_is_list(item) or isinstance(item, np.ndarray) for item in value.values())
         return (_columns(value), False) if table else ([value], True)
-    if hasattr(value, "to_dict"):
+    if hasattr(value, "to_dict") and not isinstance(value, type):
         # A pandas object, without importing pandas: a DataFrame has columns, a Series has not.
         if hasattr(value, "columns"):
-            return _columns({str(name): value[name].tolist() for name in value.columns}), False
+            names = [str(name) for name in value.columns]
+            if len(set(names)) < len(names):
+                twice = sorted({name for name in names if names.count(name) > 1})
+                raise InputError(f"the columns of a table have different names, got {', '.join(twice)} twice")
+            return _columns(
+                {name: value[column].tolist() for name, column in zip(names, value.columns, strict=True)}
+            ), False
         return [value.to_dict()], True
     if isinstance(value, np.ndarray):
         return _array_rows(value, form)

@@ -72,7 +72,8 @@ def calibrate(
     predicted, truth = _two_axes(predicted), _two_axes(truth)
     known = np.isfinite(predicted).all(axis=1)
     if len(set(np.asarray(groups)[known].tolist())) < LEAST_GROUPS:
-        log.warning("no calibrated band: %d held-out groups, at least %d are needed", known.sum(), LEAST_GROUPS)
+        found = len(set(np.asarray(groups)[known].tolist()))
+        log.warning("no calibrated band: %d held-out groups, at least %d are needed", found, LEAST_GROUPS)
         return None
     predicted, truth, spread = predicted[known], truth[known], np.asarray(spread, dtype=float)[known]
     errors = np.abs(scale.to(predicted) - scale.to(truth))

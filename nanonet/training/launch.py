@@ -10,11 +10,32 @@ from pathlib import Path
 from nanonet.errors import NanonetError
 
 
+def guided(main: Callable[[], None], module: str) -> None:
+    """Run an entry point; where its settings do not fit together, say below Hydra's message how to see them all.
+
+    Hydra suggests to add a key that it does not know, which is no help where the key has a typo.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if end.code and not _STATE["begun"]:
+            given = " ".join(item for item in sys.argv[1:] if item.startswith("+") or item.partition("=")[0] in _GROUPS)
+            shown = " ".join(part for part in ("python -m", module, given) if part)
+            sys.stderr.write(f"all settings, with their values: {shown} --cfg job\n")
+        raise
+
+
+#: Whether the work of the entry point began, after which errors are its own; and settings that choose others.
+_STATE = {"begun": False}
+_GROUPS = ("dataset", "features", "representation", "regressor", "split", "metrics", "comparison", "campaign")
+
+
 def launch(work: Callable[[], Path]) -> None:
     """Do ``work`` with progress on stderr and print the folder that it leaves.
 
     An error of ours is one line on stderr and exit status 1, not a traceback.
     """
+    _STATE["begun"] = True
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # Messages of libraries that are of no use to whoever trains.
     for name in ("matplotlib", "tf2onnx", "absl", "h5py", "tensorflow"):

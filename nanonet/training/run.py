@@ -15,7 +15,7 @@ from nanonet.band import Band, Scale
 from nanonet.checkpoint import MANIFEST, Checkpoint, versions
 from nanonet.coverage import Coverage
 from nanonet.data.dataset import Dataset
-from nanonet.data.problem import Problem, places, regions
+from nanonet.data.problem import Problem, covered, places, regions
 from nanonet.data.split import Fold, Split
 from nanonet.errors import ConfigError
 from nanonet.metrics.base import Metric
@@ -62,6 +62,8 @@ def build_data(config: Mapping[str, Any]) -> tuple[Problem, Dataset]:
         ConfigError: it names something else.
         DataError: there are no usable records.
     """
+    if isinstance(config["seed"], bool) or not isinstance(config["seed"], int):
+        raise ConfigError(f"seed must be a whole number, got {config['seed']!r}")
     problem = build(config["dataset"], seed=config["seed"], where="dataset")
     if not isinstance(problem, Problem):
         raise ConfigError(f"dataset must name a problem, got {type(problem).__name__}")
@@ -211,7 +213,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
         name=str(config["name"]),
         surrogate=model,
         problem=problem,
-        coverage=Coverage.of(learned.inputs, x, learned.groups),
+        coverage=Coverage.of(covered(problem, learned.inputs), x, learned.groups),
         band=band,
         target=dataset.target,
         unit=dataset.unit,

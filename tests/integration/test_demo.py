@@ -54,6 +54,13 @@ def test_no_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "make simulate" in capsys.readouterr().err
 
 
+def test_settings_without_sense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(["folder="]) == 2
+    assert "folder has no value" in capsys.readouterr().err
+    assert demo.main([f"folder={tmp_path / 'demo'}", "train.dataset.least=abc"]) == 1
+    assert "a number of compositions, got 'abc'" in capsys.readouterr().err
+
+
 def test_a_typo(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(["record=x"]) == 2
     assert "its settings are folder, records, engine, protocol" in capsys.readouterr().err

@@ -200,6 +200,8 @@ def test_a_typo_in_a_file_is_an_error(records: Path, tmp_path: Path) -> None:
     [
         ("train", ["+experiment=nonet"], "Could not find 'experiment/nonet'\n\nAvailable options in 'experiment':\n"),
         ("train", ["+experiment=nanonet", "sede=1"], "Key 'sede' is not in struct"),
+        ("train", ["+experiment=nanonet", "sede=1"], "python -m nanonet.train +experiment=nanonet --cfg job"),
+        ("train", ["+experiment=nanonet", "seed=abc"], "error: seed must be a whole number, got 'abc'"),
         ("train", ["+experiment=nanonet", "dataset.path=none.nc"], "error: no data set at none.nc; make one with"),
         ("evaluate", ["checkpoint=nonesuch"], "error: there is no checkpoint 'nonesuch'"),
     ],

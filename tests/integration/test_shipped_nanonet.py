@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import nanonet
-from nanonet import paths
+from nanonet import cli, paths
 from nanonet.data.nanocomposite import Nanocomposite
 from nanonet.errors import DomainWarning, InputError
 from nanonet.inference import Predictor
@@ -74,6 +76,25 @@ def test_outside_of_its_region_it_says_so() -> None:
     assert not rdf.in_domain
     with pytest.raises(InputError, match=r"D = 4\.5 "):
         nanonet.predict(**{**WETTED, "D": 4.5}, strict=True)
+
+
+def test_a_volume_fraction_that_was_never_simulated_is_outside() -> None:
+    # Each of the five numbers alone is known; together they fill more than any record does.
+    with pytest.warns(DomainWarning, match=r"phi = 0\.12 is outside 0\.011"):
+        assert not nanonet.predict(D=2.98, N=32, phi=0.12, eps_np_np=1.2, eps_p_np=1.2).in_domain
+
+
+def test_the_command_and_where_it_may_write(tmp_path: Path) -> None:
+    numbers = ["--D", "2.6", "--N", "32", "--phi", "0.05", "--eps-np-np", "1.2", "--eps-p-np", "1.2"]
+    file = tmp_path / "rdf.csv"
+    done = CliRunner().invoke(cli.app, ["predict", *numbers, "--output", str(file)])
+    assert done.exit_code == 0, done.output
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 101
+    done = CliRunner().invoke(cli.app, ["predict", *numbers, "--output", str(tmp_path / "nope" / "rdf.csv")])
+    assert isinstance(done.exception, InputError)
+    assert "which is not a folder" in str(done.exception)
+    done = CliRunner().invoke(cli.app, ["predict", *numbers, "--set", "D=3"])
+    assert "D is given twice" in str(done.exception)
 
 
 def test_the_default_is_the_better_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import nanonet
 
 _CARRIED = (
     "nanonet",
@@ -88,3 +91,23 @@ def test_finds_its_files_elsewhere(wheel: Path, tmp_path: Path) -> None:
     assert Path(package) == tmp_path / "nanonet"
     assert Path(conf) == tmp_path / "nanonet" / "_share" / "conf"
     assert Path(conf).is_dir()
+
+
+def test_predicts_elsewhere_as_here(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "import sys, nanonet; r = nanonet.predict(D=2.6, N=32, phi=0.05, eps_np_np=1.2, eps_p_np=1.2); "
+        "print(nanonet.__file__, repr(float(r.g.sum())), "
+        "bool({'keras', 'sklearn', 'tensorflow', 'scipy'} & set(sys.modules)))"
+    )
+    places = {"PYTHONPATH": str(tmp_path / "site"), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=places, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    file, total, heavy = done.stdout.split()
+    assert Path(file).is_relative_to(tmp_path)
+    here = nanonet.predict(D=2.6, N=32, phi=0.05, eps_np_np=1.2, eps_p_np=1.2)
+    assert float(total) == pytest.approx(float(here.g.sum()), rel=1e-9)
+    assert heavy == "False"

@@ -142,7 +142,6 @@ def test_largest_volume_fraction_is_allowed() -> None:
     [
         ({"rho": None}, "missing: rho"),
         ({"epsilon": 1.0}, "not known: epsilon"),
-        ({"phi": 0.1}, "not known: rho"),
         ({"d": 3, "D": None}, "missing: D; not known: d"),
     ],
 )

@@ -126,3 +126,23 @@ def test_any_keywords_are_a_composition_or_a_clear_error(numbers: dict) -> None:
         compositions(None, numbers)
     except InputError as error:
         assert len(str(error)) > 20  # noqa: PT017
+
+
+def test_a_table_with_a_column_twice() -> None:
+    class Frame:
+        """What is used of a pandas DataFrame."""
+
+        columns = ("D", "N", "D")
+
+        def to_dict(self) -> dict[str, float]:
+            return {}
+
+    with pytest.raises(InputError, match="different names, got D twice"):
+        compositions(Frame(), {})
+    with pytest.raises(InputError, match="is not a composition"):
+        compositions(Composition, {})
+
+
+def test_density_and_volume_fraction_together() -> None:
+    with pytest.raises(InputError, match=r"rho = 0\.004 and phi = 0\.05 say the same"):
+        compositions(None, {"D": 3, "N": 40, "rho": 0.004, "phi": 0.05, "eps_np_np": 1.0, "eps_p_np": 1.0})
