@@ -210,6 +210,8 @@ class Fit:
             )
         if around.tensorboard and state and keras.backend.backend() == "tensorflow":
             callbacks.append(keras.callbacks.TensorBoard(state.folder / "tensorboard", write_graph=False))
+        elif around.tensorboard and state:
+            log.info("no TensorBoard: it needs the Keras backend tensorflow, this one is %s", keras.backend.backend())
         return callbacks
 
 
