@@ -86,6 +86,16 @@ def training_arrays(x: ArrayLike, codes: ArrayLike, *, gaps: bool = False) -> tu
     return features, targets
 
 
+def standardised(codes: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Codes (n, d) in units of their deviation from their mean, and both, by name; NaN stays NaN.
+
+    A code that does not vary keeps its unit.
+    """
+    mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    return (codes - mean) / scale, {"mean": mean, "scale": scale}
+
+
 def query_array(x: ArrayLike, columns: int | None, name: str) -> FloatArray:
     """Features (n, p) as a finite array with the number of columns seen in fitting.
 

@@ -16,7 +16,7 @@ from nanonet.networks.dense import build_dense
 from nanonet.networks.fit import Fit, History
 from nanonet.networks.runtime import OnnxNetwork
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
-from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, standardised, training_arrays
 
 
 class Dense:
@@ -55,10 +55,9 @@ class Dense:
 
     def _learn(self, x: FloatArray, codes: FloatArray) -> FloatArray:
         """Standardise the codes and remember how; returns them."""
-        mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        self._state = {"mean": mean, "scale": scale, "columns": np.array(x.shape[1])}
-        return (codes - mean) / scale
+        scaled, state = standardised(codes)
+        self._state = {**state, "columns": np.array(x.shape[1])}
+        return scaled
 
     def _checked(self, x: FloatArray) -> tuple[FloatArray, Callable[[NDArray], FloatArray], dict[str, NDArray]]:
         state, network = self._state, self._network

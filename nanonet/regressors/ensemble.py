@@ -15,7 +15,7 @@ from nanonet.networks.backend import seed_everything
 from nanonet.networks.dense import build_side_by_side
 from nanonet.networks.fit import Fit, History
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
-from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, standardised, training_arrays
 from nanonet.seeds import generator
 
 #: What a hidden layer may do to its sums.
@@ -71,9 +71,8 @@ class DenseEnsemble:
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit all networks; a code that is NaN is not known, and counts for nothing."""
         x, codes = training_arrays(x, codes, gaps=True)
-        mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        wanted = np.repeat(((codes - mean) / scale)[:, None], self.n_members, axis=1)
+        scaled, state = standardised(codes)
+        wanted = np.repeat(scaled[:, None], self.n_members, axis=1)
         if self.bootstrap:
             wanted[~self._drawn(len(x), groups)] = np.nan
         seed_everything(self.seed)
@@ -81,7 +80,7 @@ class DenseEnsemble:
         self.history = self.fitting.run(model, x, wanted, name="dense-ensemble")
         weights = [np.asarray(value, dtype=float) for value in model.get_weights()]
         self._layers = list(zip(weights[::2], weights[1::2], strict=True))
-        self._state = {"mean": mean, "scale": scale}
+        self._state = state
         return self
 
     def _drawn(self, n: int, groups: Groups) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from nanonet.networks.fit import Fit, History
 from nanonet.networks.readers import LAWS, build_reader
 from nanonet.networks.runtime import OnnxNetwork
 from nanonet.parts import build, describe, load_arrays, load_config, save_arrays
-from nanonet.regressors.base import Groups, query_array, training_arrays
+from nanonet.regressors.base import Groups, query_array, standardised, training_arrays
 from nanonet.regressors.folds import at_most
 from nanonet.regressors.pretraining import Pretraining, lend
 from nanonet.seeds import generator
@@ -90,9 +90,7 @@ class LawNetwork:
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
         """Fit every member; a code that is NaN is not known, and counts for nothing."""
         x, codes = training_arrays(x, codes, gaps=True)
-        mean, scale = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        scaled = (codes - mean) / scale
+        scaled, state = standardised(codes)
         models: list[Any] = []
         self.histories = []
         for number in range(self.n_members):
@@ -110,7 +108,7 @@ class LawNetwork:
             models.append(model)
         self._models = models
         self._networks = [_evaluator(model) for model in models]
-        self._state = {"mean": mean, "scale": scale, "columns": np.array(x.shape[1])}
+        self._state = {**state, "columns": np.array(x.shape[1])}
         return self
 
     def _drawn(self, n: int, groups: Groups, number: int) -> NDArray[np.int64]:

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nanonet.errors import NanonetError
+from nanonet.paths import CONF
+
+#: Whether the work of the entry point began, after which errors are its own.
+_STATE = {"begun": False}
 
 
 def guided(main: Callable[[], None], module: str) -> None:
@@ -19,15 +23,12 @@ def guided(main: Callable[[], None], module: str) -> None:
         main()
     except SystemExit as end:
         if end.code and not _STATE["begun"]:
-            given = " ".join(item for item in sys.argv[1:] if item.startswith("+") or item.partition("=")[0] in _GROUPS)
+            # What chooses a file of a group stays; all else may be what is wrong.
+            names = {item: item.lstrip("+").partition("=")[0] for item in sys.argv[1:]}
+            given = " ".join(item for item, name in names.items() if name and (CONF / name).is_dir())
             shown = " ".join(part for part in ("python -m", module, given) if part)
             sys.stderr.write(f"all settings, with their values: {shown} --cfg job\n")
         raise
-
-
-#: Whether the work of the entry point began, after which errors are its own; and settings that choose others.
-_STATE = {"begun": False}
-_GROUPS = ("dataset", "features", "representation", "regressor", "split", "metrics", "comparison", "campaign")
 
 
 def launch(work: Callable[[], Path]) -> None:
