@@ -72,7 +72,7 @@ class Lammps:
 
     name = "lammps"
 
-    def __init__(self, *, skin: float = 0.3, neighbor: str = "multi", pairs: str = "auto") -> None:
+    def __init__(self, *, skin: float = 0.6, neighbor: str = "multi", pairs: str = "auto") -> None:
         if neighbor not in ("multi", "bin"):
             raise EngineError(f"neighbor must be 'multi' or 'bin', got {neighbor!r}")
         if not 0 < skin <= 2:
