@@ -80,5 +80,9 @@ class MissingDependencyError(NanonetError, ImportError):
     """An optional dependency is needed here and is not installed."""
 
 
+class EngineWarning(UserWarning):
+    """An engine does its work otherwise, or more slowly, than it could."""
+
+
 class DomainWarning(UserWarning):
     """A prediction was asked for outside the region that the training data cover."""

@@ -6,6 +6,7 @@ Imports neither Keras nor scikit-learn: networks run as exported graphs, forests
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -104,7 +105,15 @@ def _warn(prediction: Prediction, strict: bool) -> None:
     message = f"outside the region of the training data: {where}{reasons[0][1]}"
     if strict:
         raise InputError(f"{message}; leave strict=True out to get the extrapolation")
-    warnings.warn(f"{message}; the prediction is an extrapolation", DomainWarning, stacklevel=4)
+    warnings.warn(f"{message}; the prediction is an extrapolation", DomainWarning, stacklevel=_outside_this_file())
+
+
+def _outside_this_file() -> int:
+    """``stacklevel`` for a warning of our caller's that points at the line from which this file was entered."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def available() -> list[str]:

@@ -18,10 +18,11 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
-from nanonet.errors import ConfigError, NanonetError
+from nanonet.errors import ConfigError, EngineWarning, NanonetError
 from simulations.forcefield import ForceField
 from simulations.protocol import stages_from_dicts
 from simulations.state import State
@@ -79,6 +80,13 @@ class _Output:
         """Write one message."""
         os.write(self._descriptor, f"{json.dumps(message)}\n".encode())
 
+    def show(self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+        """Pass on what an engine warns of; other libraries' warnings go to standard error."""
+        if issubclass(category, EngineWarning):
+            self.send(warning=str(message))
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
 
 def main(workdir: Path) -> int:
     """Run the job in ``workdir``; returns the exit status."""
@@ -87,6 +95,7 @@ def main(workdir: Path) -> int:
     _die_with_parent()
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     output = _Output()
+    warnings.showwarning = output.show
     job = json.loads((workdir / "job.json").read_text())
     last = 0.0
 

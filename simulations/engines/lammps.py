@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 
 from nanonet.arrays import FloatArray
 from nanonet.domain import Trajectory
-from nanonet.errors import EngineError, EngineNotInstalledError, RestartError, UnstableRunError
+from nanonet.errors import EngineError, EngineNotInstalledError, EngineWarning, RestartError, UnstableRunError
 from nanonet.seeds import derive
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
@@ -172,10 +173,12 @@ class Lammps:
             if self._plugin is None:
                 self._plugin = plugin(Path(module.__file__).parent, session.lmp.version())
             session.load(self._plugin)
-        except EngineError:
+        except EngineError as error:
             if self.pairs == "clusters":
                 session.close()
                 raise
+            told = f"LAMMPS computes pairs by its own {_OPT}, in more than twice the time of ours: {error}"
+            warnings.warn(told, EngineWarning, stacklevel=3)
         return session
 
     def _skin(self, session: Session) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import logging
 import os
 import resource
 import signal
@@ -23,6 +25,8 @@ from simulations.engines.frames import read_frames
 from simulations.forcefield import ForceField
 from simulations.protocol import Stage
 from simulations.state import State
+
+log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
 #: Seconds that a child may take to leave after its last word.
@@ -118,6 +122,8 @@ class Supervised:
                             progress(message["stage"], message["done"], message["total"])
                         elif "versions" in message:
                             self._versions, self._hardware = message["versions"], message["hardware"]
+                        elif "warning" in message:
+                            _tell(message["warning"])
                         elif "error" in message:
                             failure = message
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -141,6 +147,12 @@ class Supervised:
                 how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit status {child.returncode}"
                 raise EngineError(f"the {self.name} process ended with {how}; its last words: {words}")
         return read_frames(workdir / FRAMES)
+
+
+@functools.cache
+def _tell(warning: str) -> None:
+    """Once in a process, though every block has a child of its own."""
+    log.warning(warning)
 
 
 def _python_path() -> str:

@@ -77,6 +77,20 @@ def test_outside_warns_with_the_number_and_the_nearest_point(model: str) -> None
         nanonet.predict([NUMBERS, {**NUMBERS, "eps_p_np": 9.0}], model=model)
 
 
+def test_the_warning_points_at_the_line_that_asked(model: str) -> None:
+    outside = {**NUMBERS, "D": 12, "rho": 1e-4}
+    predictor = nanonet.load(model)
+    for ask in (
+        lambda: nanonet.predict(model=model, **outside),
+        lambda: predictor.predict(**outside),
+        lambda: predictor.arrays(**outside),
+    ):
+        with pytest.warns(DomainWarning) as caught:
+            ask()
+        assert caught[0].filename == __file__
+        assert caught[0].lineno == ask.__code__.co_firstlineno
+
+
 def test_without_a_default_checkpoint_the_error_names_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from nanonet.domain import Composition
-from nanonet.errors import EngineError
+from nanonet.errors import EngineError, EngineWarning
 from simulations.engines import clusters
 from simulations.engines.base import RESTART
 from simulations.engines.lammps import Lammps, Session
+from simulations.engines.supervised import Supervised, _tell
 from simulations.engines.trial import configuration
 from simulations.forcefield import ForceField, kremer_grest_melt, nanocomposite
 from simulations.protocol import Stage
@@ -144,7 +145,8 @@ def test_what_does_not_compute_the_same_is_not_used(
         return
     with pytest.raises(EngineError, match=re.compile(message, re.DOTALL)):
         Lammps(pairs="clusters").versions()
-    assert Lammps(pairs="auto").versions()["pairs"] == "lj/cut/opt"
+    with pytest.warns(EngineWarning, match=re.compile(f"LAMMPS computes pairs by its own.*{message}", re.DOTALL)):
+        assert Lammps(pairs="auto").versions()["pairs"] == "lj/cut/opt"
     assert not list(kept.glob("*"))
 
 
@@ -165,6 +167,21 @@ def test_without_a_compiler_lammps_own_is_used_and_named(tmp_path: Path, monkeyp
     assert Lammps().versions()["pairs"] == "lj/cut/opt"
     with pytest.raises(EngineError, match=r"needs a C\+\+ compiler"):
         Lammps(pairs="clusters").versions()
+
+
+def test_a_campaign_is_told_once_that_pairs_take_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each block of a state point has a child of its own, which finds out anew."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    engine = Supervised("simulations.engines.lammps.Lammps")
+    _tell.cache_clear()
+    for _ in range(2):
+        stages = [Stage("nvt", 10, sample_every=10)]
+        engine.run(configuration(14.0, 2.5), of(2.5), [Stage("relax", 10), *stages], tmp_path, 1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert re.search(r"more than twice the time of ours: .*needs a C\+\+ compiler", caplog.text)
 
 
 @needs_compiler
