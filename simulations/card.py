@@ -15,6 +15,7 @@ from nanonet.arrays import FloatArray
 from nanonet.data import store
 from nanonet.domain import RDF, Composition
 from nanonet.units import UNITS
+from simulations import repeats
 from simulations.analysis.checks import DRIFT_MAX, HALVES_MAX, MSD_MIN
 from simulations.figures import COLOURS, STYLE
 
@@ -72,7 +73,7 @@ def rows_of(dataset: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def write_card(dataset: xr.Dataset, file: Path, remake: str) -> tuple[Path, Path]:
-    """Write ``NAME.md`` and ``NAME.png`` beside the data set ``NAME.nc``.
+    """Write ``NAME.md`` and ``NAME.png`` beside the data set ``NAME.nc``; ``NAME_repeats.png`` where there are any.
 
     Args:
         dataset: as :func:`nanonet.data.store.read` gives it.
@@ -85,6 +86,8 @@ def write_card(dataset: xr.Dataset, file: Path, remake: str) -> tuple[Path, Path
     rows = rows_of(dataset)
     text, figure = file.with_suffix(".md"), file.with_suffix(".png")
     overview(rows, figure)
+    if found := repeats.repeats(rows):
+        repeats.figure(found, file.with_name(f"{file.stem}_repeats.png"))
     text.write_text(card(rows, file.name, figure.name, remake), encoding="utf-8")
     return text, figure
 
@@ -136,6 +139,8 @@ def card(rows: list[dict[str, Any]], name: str, figure: str, remake: str) -> str
         "## Equilibration",
         "Over the records that passed; the limits are those of the verdict (`docs/simulate.md`).",
         _equilibration(passed),
+        "## The same composition, several times",
+        *_repeats(rows, Path(name).stem),
         "## How they were made",
         _provenance(rows),
         "## What it cannot be used for",
@@ -189,6 +194,20 @@ def _equilibration(passed: list[dict[str, Any]]) -> str:
         )
         body.append((what, unit, *numbers, limit or "-"))
     return _table(("figure", "unit", "smallest", "median", "largest", "limit"), body)
+
+
+def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
+    found = repeats.repeats(rows)
+    if not found:
+        return ["No composition that passed has a second record."]
+    header, *body = repeats.table(found)
+    return [
+        "*reference* is the longest record of a composition that passed, *other* says in what the second one differs "
+        "from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) over the bins [decades], "
+        "*by errors* what their standard errors alone would make of it. What is equilibrated does not know how it began.",
+        _table(header, body),
+        f"![Records of the same composition over one another]({stem}_repeats.png)",
+    ]
 
 
 def _error(row: Mapping[str, Any]) -> float:

@@ -181,7 +181,7 @@ def _page(
 ) -> str:
     parts = []
     for simulated, predicted, record in pairs:
-        error = {name: f"{_error(simulated, rdf):.2f}" for name, rdf in predicted.items()}
+        error = {name: f"{simulated.decades_from(rdf):.2f}" for name, rdf in predicted.items()}
         rows = "".join(
             f"<tr><td>{name}</td><td>{_highest(rdf)}</td><td>{rdf.phase}</td><td>{error.get(name, '')}</td></tr>"
             for name, rdf in {"simulated": simulated, **predicted}.items()
@@ -214,11 +214,6 @@ def _page(
 def _highest(rdf: RDF) -> str:
     place = int(np.argmax(rdf.g))
     return f"{rdf.g[place]:.3g} at {rdf.r[place]:.2f} sigma"
-
-
-def _error(simulated: RDF, predicted: RDF) -> float:
-    true, found = (np.log10(np.maximum(rdf.g, 0.01)) for rdf in (simulated, predicted))
-    return float(np.sqrt(np.mean((found - true) ** 2)))
 
 
 if __name__ == "__main__":

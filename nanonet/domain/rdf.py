@@ -234,6 +234,19 @@ class RDF:
             raise InputError("the phase needs the NP diameter: give the RDF its composition")
         return cast("Phase", classify_phases(self.r, self.g, self.composition.D, threshold).item())
 
+    def decades_from(self, other: RDF, floor: float = 0.01) -> float:
+        """sqrt(mean over the bins of (log10 max(g, f) - log10 max(g', f))^2) [decades], f the ``floor``.
+
+        Raises:
+            InputError: the other RDF has other bins, or the floor is not positive.
+        """
+        if self.r.shape != other.r.shape or not np.allclose(self.r, other.r):
+            raise InputError(f"RDFs are compared bin by bin, got {self.r.size} and {other.r.size} bins that differ")
+        if not floor > 0:
+            raise InputError(f"the floor must be positive, got {floor!r}")
+        mine, theirs = (np.log10(np.maximum(rdf.g, floor)) for rdf in (self, other))
+        return float(np.sqrt(np.mean((mine - theirs) ** 2)))
+
     def plot(self, ax: Axes | None = None, *, log: bool = False, label: str | None = None, **style: Any) -> Axes:
         """Draw g(r) with its 90 % band and its first peak; returns the axes.
 

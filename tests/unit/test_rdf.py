@@ -326,3 +326,17 @@ def test_plot_returns_the_axes_it_was_given() -> None:
     assert rdf.plot(ax, label="g") is ax
     assert ax.get_ylabel() == r"$g(r)$"
     assert rdf.plot(log=True).get_yscale() == "log"
+
+
+def test_distance_in_decades() -> None:
+    r = standard_grid()
+    one, ten = RDF(r=r, g=np.ones(r.size)), RDF(r=r, g=np.full(r.size, 10.0))
+    assert one.decades_from(ten) == pytest.approx(1.0)
+    assert one.decades_from(one) == 0.0
+    # what lies below the floor is the same as the floor
+    assert RDF(r=r, g=np.zeros(r.size)).decades_from(RDF(r=r, g=np.full(r.size, 1e-3))) == 0.0
+    assert RDF(r=r, g=np.zeros(r.size)).decades_from(one, floor=0.1) == pytest.approx(1.0)
+    with pytest.raises(InputError, match="100 and 50 bins"):
+        one.decades_from(RDF(r=r[:50], g=np.ones(50)))
+    with pytest.raises(InputError, match="floor must be positive"):
+        one.decades_from(ten, floor=0.0)

@@ -1,0 +1,191 @@
+"""Several records of one composition: from other starts, in other boxes, by another time step. Do they agree?
+
+What is equilibrated does not know how it began, so that a run from dispersed and one from aggregated nanoparticles are
+the sharpest test of equilibrium there is; their difference is the noise floor of everything that is learned from such
+records. A box of twice the volume shows the finite-size error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanonet.domain import RDF, Composition
+from simulations.analysis.checks import compare_rdfs
+from simulations.figures import STYLE
+
+#: Below this g [1] a difference counts for nothing, as in the error of the models.
+FLOOR = 0.01
+_COLOURS = ("#1f4e79", "#c0561f", "#4d8b31", "#7a4fa3", "0.4")
+_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A record beside the reference of its composition.
+
+    Args:
+        reference: record of the composition that passed and is the longest.
+        other: another record of it.
+        apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
+        expected: the distance that their standard errors alone would make, bins with g below the floor left out [decades].
+        chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.compare_rdfs`.
+    """
+
+    reference: Mapping[str, Any]
+    other: Mapping[str, Any]
+    apart: float
+    expected: float
+    chi2: float
+
+
+def repeats(rows: Sequence[Mapping[str, Any]]) -> list[Repeat]:
+    """Every further record of a composition beside the one to trust, by D.
+
+    Args:
+        rows: from :func:`simulations.card.rows_of`. Compositions of which nothing passed are left out.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    found = []
+    for group in groups.values():
+        passed = [row for row in group if row["verdict"] == "passed"]
+        if not passed:
+            continue
+        reference = max(passed, key=_length)
+        others = sorted((row for row in group if row is not reference), key=_length, reverse=True)
+        found += [_compare(reference, other) for other in others]
+    return sorted(found, key=lambda repeat: (repeat.reference["D"], repeat.reference["group"]))
+
+
+def _length(row: Mapping[str, Any]) -> float:
+    """Frames times pairs: what the error of an RDF falls with."""
+    return float(row["n_frames"]) * float(row["n_np"]) ** 2
+
+
+def _compare(reference: Mapping[str, Any], other: Mapping[str, Any]) -> Repeat:
+    first, second = _rdf(reference), _rdf(other)
+    errors = (np.asarray(reference["g_error"]), np.asarray(other["g_error"]))
+    seen = (first.g >= FLOOR) & (second.g >= FLOOR)
+    relative = sum(
+        np.where(seen, error / np.maximum(rdf.g, FLOOR), 0.0) ** 2
+        for rdf, error in zip((first, second), errors, strict=True)
+    )
+    return Repeat(
+        reference,
+        other,
+        first.decades_from(second, FLOOR),
+        float(np.sqrt(np.mean(relative))) / math.log(10.0),
+        compare_rdfs(first.g, errors[0], second.g, errors[1]),
+    )
+
+
+def _rdf(row: Mapping[str, Any]) -> RDF:
+    composition = Composition(**{name: row[name] for name in Composition.names()})
+    return RDF(r=np.asarray(row["r"]), g=np.asarray(row["g"]), composition=composition)
+
+
+def described(row: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
+    """How a record was made, in a few words; without what it shares with ``beside``."""
+    parts = [row["start"], f"{row['n_np']} NPs", f"{row['dt']:g} tau", row["engine"]]
+    if beside is not None:
+        shared = (row["start"] == beside["start"], row["n_np"] == beside["n_np"], row["dt"] == beside["dt"])
+        parts = [
+            part for part, same in zip(parts, (*shared, row["engine"] == beside["engine"]), strict=True) if not same
+        ]
+        parts = parts or ["replica"]
+    return ", ".join([*parts, *([] if row["verdict"] == "passed" else [row["verdict"]])])
+
+
+def table(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
+    """Header and a row per repeat."""
+    header = (
+        "D",
+        "N",
+        "phi",
+        "eps_np_np",
+        "eps_p_np",
+        "reference",
+        "other",
+        "highest g",
+        "of the other",
+        "apart",
+        "by errors",
+        "chi^2",
+    )
+    return [
+        header,
+        *(
+            (
+                *(f"{repeat.reference[key]:.3g}" for key in ("D", "N", "phi", "eps_np_np", "eps_p_np")),
+                described(repeat.reference),
+                described(repeat.other, repeat.reference),
+                *(f"{np.max(row['g']):.3g}" for row in (repeat.reference, repeat.other)),
+                f"{repeat.apart:.3f}",
+                f"{repeat.expected:.3f}",
+                f"{repeat.chi2:.2g}",
+            )
+            for repeat in found
+        ),
+    ]
+
+
+def figure(found: Sequence[Repeat], file: Path) -> Path:
+    """RDFs of the same composition over one another, with 90 % bands, a panel per composition.
+
+    Args:
+        found: at least one, from :func:`repeats`.
+        file: PNG to write.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    panels: dict[str, list[Repeat]] = {}
+    for repeat in found:
+        panels.setdefault(repeat.reference["group"], []).append(repeat)
+    columns = min(_COLUMNS, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            lines, columns, figsize=(4.1 * columns, 2.9 * lines), layout="constrained", sharex=True, squeeze=False
+        )
+        for ax, own in zip(axes.flat, panels.values(), strict=False):
+            first = own[0].reference
+            _draw(ax, first, _COLOURS[0], described(first))
+            for number, repeat in enumerate(own, 1):
+                _draw(ax, repeat.other, _COLOURS[number % len(_COLOURS)], described(repeat.other, first))
+            ax.set_title(
+                rf"$D$ = {first['D']:.3g}, $\phi$ = {first['phi']:.2g}, "
+                rf"$\epsilon_\mathrm{{NP\!-\!NP}}$ = {first['eps_np_np']:.2g}, "
+                rf"$\epsilon_\mathrm{{P\!-\!NP}}$ = {first['eps_p_np']:.2g}"
+            )
+            ax.axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
+            # room for the legend above the curves
+            highest = max(float(np.max(row["g"] + 1.645 * row["g_error"])) for row in (first, *(o.other for o in own)))
+            ax.set(
+                xlim=(0.0, math.ceil(float(np.max(first["r"])))), ylim=(0.0, (1.15 + 0.11 * (1 + len(own))) * highest)
+            )
+            ax.tick_params(labelbottom=True)
+            ax.legend(loc="upper right")
+        for ax in list(axes.flat)[len(panels) :]:
+            ax.set_visible(False)
+        figure.supxlabel(r"$r$ [$\sigma$]")
+        figure.supylabel(r"$g(r)$")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=110)
+        plt.close(figure)
+    return file
+
+
+def _draw(ax: Any, row: Mapping[str, Any], colour: str, label: str) -> None:
+    r, g, error = (np.asarray(row[key], dtype=float) for key in ("r", "g", "g_error"))
+    ax.plot(r, g, color=colour, linewidth=1.3, label=label)
+    ax.fill_between(r, np.maximum(g - 1.645 * error, 0.0), g + 1.645 * error, color=colour, alpha=0.2, linewidth=0)

@@ -1,0 +1,101 @@
+"""Records of the same composition: how far apart they are, and how far their errors alone would put them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nanonet.domain.rdf import standard_grid
+from simulations.card import card
+from simulations.repeats import described, figure, repeats, table
+
+R = standard_grid()
+G = np.where(R < 2.0, 0.0, 1.0 + 2.0 * np.exp(-((R - 2.4) ** 2) / 0.1))
+ERROR = np.where(R < 2.0, 0.0, 0.05 * np.sqrt(np.maximum(G, 0.1)))
+
+
+def row(name: str, g: np.ndarray, **changed: Any) -> dict[str, Any]:
+    return {
+        "record": name,
+        "group": "one",
+        "D": 2.1,
+        "N": 30,
+        "rho": 0.01,
+        "phi": 0.0485,
+        "eps_np_np": 1.0,
+        "eps_p_np": 1.0,
+        "r": R,
+        "g": g,
+        "g_error": ERROR,
+        "n_np": 40,
+        "n_frames": 1_000,
+        "dt": 0.01,
+        "start": "dispersed",
+        "engine": "lammps",
+        "verdict": "passed",
+        **changed,
+    }
+
+
+def noisy(seed: int) -> np.ndarray:
+    return np.maximum(G + ERROR * np.random.default_rng(seed).normal(size=R.size), 0.0)
+
+
+def test_records_that_differ_by_their_errors_agree() -> None:
+    found = [repeats([row("a", noisy(seed)), row("b", noisy(seed + 100))])[0] for seed in range(30)]
+    assert np.mean([one.chi2 for one in found]) == pytest.approx(1.0, abs=0.1)
+    assert np.mean([one.apart**2 for one in found]) == pytest.approx(
+        np.mean([one.expected**2 for one in found]), rel=0.2
+    )
+
+
+def test_records_that_differ_by_more_do_not() -> None:
+    cluster = np.where(R < 2.0, 0.0, 1.0 + 8.0 * np.exp(-((R - 2.4) ** 2) / 0.1))
+    (one,) = repeats([row("a", noisy(1)), row("b", cluster, start="aggregated")])
+    assert one.apart > 3 * one.expected
+    assert one.chi2 > 10
+
+
+def test_the_reference_is_the_longest_that_passed() -> None:
+    rows = [
+        row("longest", noisy(1), n_frames=9_000, verdict="failed"),
+        row("short", noisy(2)),
+        row("long", noisy(3), n_frames=2_000, start="aggregated"),
+        row("alone", noisy(4), group="two"),
+        *(row(name, noisy(5), group="three", verdict="short") for name in ("x", "y")),
+    ]
+    found = repeats(rows)
+    assert [(one.reference["record"], one.other["record"]) for one in found] == [("long", "longest"), ("long", "short")]
+
+
+def test_only_what_differs_is_named() -> None:
+    first = row("a", G)
+    assert described(first) == "dispersed, 40 NPs, 0.01 tau, lammps"
+    assert described(row("b", G, start="aggregated"), first) == "aggregated"
+    assert described(row("b", G, n_np=80, dt=0.005), first) == "80 NPs, 0.005 tau"
+    assert described(row("b", G, verdict="failed"), first) == "replica, failed"
+
+
+def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
+    common = {
+        **dict.fromkeys(("density_drift", "energy_drift", "halves_chi2", "msd_np", "core_hours"), 1.0),
+        "n_transient": 0,
+        "preset": "workstation",
+        "replica": 0,
+        "device": "cpu",
+        "versions": "{}",
+        "created": "2026-11-22",
+        "capped": False,
+        "reasons": "",
+    }
+    rows = [row("a", noisy(1), **common), row("b", noisy(2), start="aggregated", **common)]
+    text = card(rows, "records.nc", "records.png", "")
+    line = next(line for line in text.splitlines() if "dispersed, 40 NPs, 0.01 tau, lammps" in line)
+    assert "| aggregated |" in line
+    assert len(line.split("|")) == len(table(repeats(rows))[0]) + 2
+    assert "records_repeats.png" in text
+    assert "No composition that passed has a second record." in card(rows[:1], "records.nc", "records.png", "")
+    assert figure(repeats(rows), tmp_path / "repeats.png").stat().st_size > 5_000
