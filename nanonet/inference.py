@@ -5,8 +5,8 @@ Imports neither Keras nor scikit-learn: networks run as exported graphs, forests
 
 from __future__ import annotations
 
+import inspect
 import os
-import sys
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -110,9 +110,9 @@ def _warn(prediction: Prediction, strict: bool) -> None:
 
 def _outside_this_file() -> int:
     """``stacklevel`` for a warning of our caller's that points at the line from which this file was entered."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename == __file__:
-        level, frame = level + 1, frame.f_back
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame, level = frame.f_back, level + 1
     return level
 
 

@@ -201,10 +201,14 @@ def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
     if not found:
         return ["No composition that passed has a second record."]
     header, *body = repeats.table(found)
-    return [
+    words = (
         "*reference* is the longest record of a composition that passed, *other* says in what the second one differs "
         "from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) over the bins [decades], "
-        "*by errors* what their standard errors alone would make of it. What is equilibrated does not know how it began.",
+        "*by errors* what their standard errors alone would make of it. What is equilibrated does not know how it "
+        "began."
+    )
+    return [
+        words,
         _table(header, body),
         f"![Records of the same composition over one another]({stem}_repeats.png)",
     ]

@@ -33,7 +33,7 @@ class Repeat:
         reference: record of the composition that passed and is the longest.
         other: another record of it.
         apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
-        expected: the distance that their standard errors alone would make, bins with g below the floor left out [decades].
+        expected: the distance that their standard errors alone would make, g below the floor left out [decades].
         chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.compare_rdfs`.
     """
 

@@ -20,7 +20,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from nanonet.errors import ConfigError, EngineWarning, NanonetError
 from simulations.forcefield import ForceField
@@ -80,12 +80,20 @@ class _Output:
         """Write one message."""
         os.write(self._descriptor, f"{json.dumps(message)}\n".encode())
 
-    def show(self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    def show(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         """Pass on what an engine warns of; other libraries' warnings go to standard error."""
         if issubclass(category, EngineWarning):
             self.send(warning=str(message))
         else:
-            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+            (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def main(workdir: Path) -> int:
