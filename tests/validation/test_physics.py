@@ -436,7 +436,7 @@ def lennard_jones_melt() -> ForceField:
 def test_npt_keeps_temperature_and_pressure(
     engine: Supervised, tmp_path: Path, measured: Measured, elsewhere: dict[str, dict[str, Any]], dt: float
 ) -> None:
-    """At the campaign's time step, at the paper's, and at half of that, where the density is that of short steps.
+    """At the presets' time step, at twice that, and at half of it, where the density is that of short steps.
 
     Engines hold the velocities at full steps (LAMMPS) or half steps (HOOMD-blue) at T = 1; with stiff
     bonds these differ by 0.6 % at dt = 0.005, four times that at 0.01 and a quarter of it at 0.0025, and
