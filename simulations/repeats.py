@@ -33,8 +33,9 @@ class Repeat:
         reference: record of the composition that passed and is the longest.
         other: another record of it.
         apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
-        expected: the distance that their standard errors alone would make, g below the floor left out [decades].
-        chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.compare_rdfs`.
+        expected: the distance that their standard errors alone would make, g below the floor left out [decades];
+            NaN where one of them has too few blocks for an error.
+        chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.compare_rdfs`; NaN likewise.
     """
 
     reference: Mapping[str, Any]
@@ -88,19 +89,25 @@ def _compare(reference: Mapping[str, Any], other: Mapping[str, Any]) -> Repeat:
 
 def _rdf(row: Mapping[str, Any]) -> RDF:
     composition = Composition(**{name: row[name] for name in Composition.names()})
-    return RDF(r=np.asarray(row["r"]), g=np.asarray(row["g"]), composition=composition)
+    error = np.asarray(row["g_error"], dtype=float)
+    known = error if np.isfinite(error).all() else None
+    return RDF(r=np.asarray(row["r"]), g=np.asarray(row["g"]), error=known, composition=composition)
+
+
+def _made(row: Mapping[str, Any]) -> list[str]:
+    return [row["start"], f"{row['n_np']} NPs", f"{row['dt']:g} tau", row["engine"]]
 
 
 def described(row: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
     """How a record was made, in a few words; without what it shares with ``beside``."""
-    parts = [row["start"], f"{row['n_np']} NPs", f"{row['dt']:g} tau", row["engine"]]
+    parts = _made(row)
     if beside is not None:
-        shared = (row["start"] == beside["start"], row["n_np"] == beside["n_np"], row["dt"] == beside["dt"])
-        parts = [
-            part for part, same in zip(parts, (*shared, row["engine"] == beside["engine"]), strict=True) if not same
-        ]
-        parts = parts or ["replica"]
+        parts = [part for part, other in zip(parts, _made(beside), strict=True) if part != other] or ["replica"]
     return ", ".join([*parts, *([] if row["verdict"] == "passed" else [row["verdict"]])])
+
+
+def _judged(repeat: Repeat) -> tuple[tuple[float, str], ...]:
+    return (repeat.expected, ".3f"), (repeat.chi2, ".2g")
 
 
 def table(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
@@ -128,8 +135,8 @@ def table(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
                 described(repeat.other, repeat.reference),
                 *(f"{np.max(row['g']):.3g}" for row in (repeat.reference, repeat.other)),
                 f"{repeat.apart:.3f}",
-                f"{repeat.expected:.3f}",
-                f"{repeat.chi2:.2g}",
+                # too few blocks have no error
+                *(f"{value:{shown}}" if math.isfinite(value) else "-" for value, shown in _judged(repeat)),
             )
             for repeat in found
         ),
@@ -159,9 +166,10 @@ def figure(found: Sequence[Repeat], file: Path) -> Path:
         )
         for ax, own in zip(axes.flat, panels.values(), strict=False):
             first = own[0].reference
-            _draw(ax, first, _COLOURS[0], described(first))
+            drawn = [_draw(ax, first, _COLOURS[0], described(first))]
             for number, repeat in enumerate(own, 1):
-                _draw(ax, repeat.other, _COLOURS[number % len(_COLOURS)], described(repeat.other, first))
+                colour = _COLOURS[number % len(_COLOURS)]
+                drawn.append(_draw(ax, repeat.other, colour, described(repeat.other, first)))
             ax.set_title(
                 rf"$D$ = {first['D']:.3g}, $\phi$ = {first['phi']:.2g}, "
                 rf"$\epsilon_\mathrm{{NP\!-\!NP}}$ = {first['eps_np_np']:.2g}, "
@@ -169,10 +177,8 @@ def figure(found: Sequence[Repeat], file: Path) -> Path:
             )
             ax.axhline(1.0, color="0.8", linewidth=0.8, zorder=0)
             # room for the legend above the curves
-            highest = max(float(np.max(row["g"] + 1.645 * row["g_error"])) for row in (first, *(o.other for o in own)))
-            ax.set(
-                xlim=(0.0, math.ceil(float(np.max(first["r"])))), ylim=(0.0, (1.15 + 0.11 * (1 + len(own))) * highest)
-            )
+            top = (1.15 + 0.11 * len(drawn)) * max(drawn)
+            ax.set(xlim=(0.0, math.ceil(float(np.max(first["r"])))), ylim=(0.0, top))
             ax.tick_params(labelbottom=True)
             ax.legend(loc="upper right")
         for ax in list(axes.flat)[len(panels) :]:
@@ -185,7 +191,11 @@ def figure(found: Sequence[Repeat], file: Path) -> Path:
     return file
 
 
-def _draw(ax: Any, row: Mapping[str, Any], colour: str, label: str) -> None:
-    r, g, error = (np.asarray(row[key], dtype=float) for key in ("r", "g", "g_error"))
-    ax.plot(r, g, color=colour, linewidth=1.3, label=label)
-    ax.fill_between(r, np.maximum(g - 1.645 * error, 0.0), g + 1.645 * error, color=colour, alpha=0.2, linewidth=0)
+def _draw(ax: Any, row: Mapping[str, Any], colour: str, label: str) -> float:
+    """Returns how high it reaches."""
+    rdf = _rdf(row)
+    ax.plot(rdf.r, rdf.g, color=colour, linewidth=1.3, label=label)
+    if rdf.g_low is None or rdf.g_high is None:
+        return float(rdf.g.max())
+    ax.fill_between(rdf.r, rdf.g_low, rdf.g_high, color=colour, alpha=0.2, linewidth=0)
+    return float(rdf.g_high.max())

@@ -79,6 +79,12 @@ def test_only_what_differs_is_named() -> None:
     assert described(row("b", G, verdict="failed"), first) == "replica, failed"
 
 
+def test_a_record_without_an_error_is_shown_without_one(tmp_path: Path) -> None:
+    found = repeats([row("a", G), row("b", noisy(2), g_error=np.full(R.size, np.nan), verdict="short")])
+    assert table(found)[1][-2:] == ("-", "-")
+    assert figure(found, tmp_path / "repeats.png").is_file()
+
+
 def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     common = {
         **dict.fromkeys(("density_drift", "energy_drift", "halves_chi2", "msd_np", "core_hours"), 1.0),
