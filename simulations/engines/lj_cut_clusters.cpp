@@ -8,6 +8,10 @@
 // clusters are made here, whenever LAMMPS has moved beads between cells; LAMMPS makes none. The idea
 // is that of Pall and Hess, Comput. Phys. Commun. 184, 2641 (2013).
 //
+// Lists reach farther than the cut-off by LAMMPS' skin and last for many steps. In between, what is
+// near is taken out of them: pairs within the cut-off and NEAR_SKIN, which hold until a bead has
+// moved by half of that. Only these are met at every step.
+//
 // Each pair is met once. Of the images of a pair across the boundary, the one whose second bead is
 // shifted in the positive direction is taken (first x, then y, then z).
 //
@@ -43,6 +47,8 @@ typedef long long Mask __attribute__((vector_size(W * sizeof(long long))));
 // where no bead is: fills clusters up
 constexpr double NOWHERE = 1.0e15;
 constexpr double FAR = 1.0e30;
+// of what is near [sigma]: wider ones hold longer, and have more in them
+constexpr double NEAR_SKIN = 0.2;
 
 struct Term {
   double epsilon = 0, sigma = 0, cut = 0;
@@ -160,6 +166,22 @@ class Clusters {
     for (auto &c : force) c = {all(0), all(0), all(0)};
   }
 
+  void remember() { before = at; }
+
+  // the longest way of a bead since remember(), squared
+  double moved() const
+  {
+    Lanes most = all(0);
+    for (size_t c = 0; c < at.size(); c++) {
+      const Lanes dx = at[c].x - before[c].x, dy = at[c].y - before[c].y, dz = at[c].z - before[c].z;
+      const Lanes way = dx * dx + dy * dy + dz * dz;
+      most = way > most ? way : most;
+    }
+    double longest = 0;
+    for (int l = 0; l < W; l++) longest = std::max(longest, most[l]);
+    return longest;
+  }
+
   void give(double **f) const
   {
     for (int k = 0; k < lanes(); k++) {
@@ -200,6 +222,7 @@ class Clusters {
  private:
   double lo[2] = {0, 0}, edge = 1;
   int n[2] = {0, 0};
+  std::vector<Cluster> before;
   std::vector<int> first;    // cluster of each column
   std::vector<double> bottom, top;
   std::vector<std::vector<std::pair<double, int>>> in;
@@ -210,26 +233,57 @@ struct Meetings {
   struct Entry {
     int cluster, mask;
   };
+  // the entries of the bead in lane[r] are those from begin[r] to begin[r + 1]
+  struct Rows {
+    std::vector<int> begin;
+    std::vector<Entry> entries;
+  };
   Clusters *ours, *theirs;
   const Term *term;
-  std::vector<int> lane, begin;
-  std::vector<Entry> entries;
+  std::vector<int> lane;
+  Rows listed, near;
 
   Meetings(Clusters &a, Clusters &b, const Term &t) : ours(&a), theirs(&b), term(&t) {}
 
   void clear()
   {
     lane.clear();
-    entries.clear();
-    begin.assign(1, 0);
+    listed.entries.clear();
+    listed.begin.assign(1, 0);
   }
 
   void add(int k, const Entry *row, int count)
   {
     if (count == 0) return;
     lane.push_back(k);
-    entries.insert(entries.end(), row, row + count);
-    begin.push_back((int) entries.size());
+    listed.entries.insert(listed.entries.end(), row, row + count);
+    listed.begin.push_back((int) listed.entries.size());
+  }
+
+  // takes out of the lists what is near now
+  void sift()
+  {
+    const double reach = term->cut + NEAR_SKIN;
+    const Lanes reach2 = all(reach * reach);
+    const Cluster *at = theirs->at.data();
+    near.begin.resize(listed.begin.size());
+    near.entries.resize(listed.entries.size());
+    int count = 0;
+    for (size_t r = 0; r < lane.size(); r++) {
+      near.begin[r] = count;
+      const int k = lane[r];
+      const Cluster &own = ours->at[k / W];
+      const Lanes px = all(own.x[k % W]), py = all(own.y[k % W]), pz = all(own.z[k % W]);
+      for (int m = listed.begin[r]; m < listed.begin[r + 1]; m++) {
+        const Entry &entry = listed.entries[m];
+        const Cluster &other = at[entry.cluster];
+        const Lanes dx = px - other.x, dy = py - other.y, dz = pz - other.z;
+        const int within = entry.mask & bits((Mask) (dx * dx + dy * dy + dz * dz < reach2));
+        near.entries[count] = {entry.cluster, within};
+        count += within != 0;
+      }
+    }
+    near.begin[lane.size()] = count;
   }
 
   template <bool ENERGY> double forces() const
@@ -244,11 +298,11 @@ struct Meetings {
       const Cluster &own = ours->at[k / W];
       const Lanes px = all(own.x[k % W]), py = all(own.y[k % W]), pz = all(own.z[k % W]);
       Lanes sx = all(0), sy = all(0), sz = all(0);
-      for (int m = begin[r]; m < begin[r + 1]; m++) {
-        const int c = entries[m].cluster;
+      for (int m = near.begin[r]; m < near.begin[r + 1]; m++) {
+        const int c = near.entries[m].cluster;
         const Lanes dx = px - at[c].x, dy = py - at[c].y, dz = pz - at[c].z;
         const Lanes r2 = dx * dx + dy * dy + dz * dz;
-        const Mask counts = (Mask) (r2 < cut2) & MASKS.of[entries[m].mask];
+        const Mask counts = (Mask) (r2 < cut2) & MASKS.of[near.entries[m].mask];
         const Lanes inverse = one / r2, six = inverse * inverse * inverse;
         const Lanes f = (Lanes) ((Mask) (six * (a * six - b) * inverse) & counts);
         const Lanes fx = dx * f, fy = dy * f, fz = dz * f;
@@ -344,17 +398,24 @@ class PairLJCutClusters : public Pair {
   {
     ev_init(eflag, vflag);
     if (eflag_atom || vflag_atom) error->all(FLERR, "lj/cut/clusters has no energy or stress of single beads");
-    if (neighbor->ago == 0 || !fresh) build();
-    for (Clusters *kind : {&small, &small_image, &large, &large_image}) {
+    bool stale = neighbor->ago == 0 || !fresh;
+    if (stale) build();
+    for (Clusters *kind : kinds) {
       kind->take(atom->x);
       kind->clear();
     }
-    for (const Meetings *m : {&ss, &ssi, &ls, &lsi, &lis, &ll, &lli})
+    // beads that come together have moved by less than half the skin each
+    for (const Clusters *kind : kinds) stale = stale || kind->moved() > 0.25 * NEAR_SKIN * NEAR_SKIN;
+    if (stale) {
+      for (Clusters *kind : kinds) kind->remember();
+      for (Meetings *m : meetings) m->sift();
+    }
+    for (const Meetings *m : meetings)
       if (eflag_global)
         eng_vdwl += m->forces<true>();
       else
         m->forces<false>();
-    for (const Clusters *kind : {&small, &small_image, &large, &large_image}) kind->give(atom->f);
+    for (const Clusters *kind : kinds) kind->give(atom->f);
     if (vflag_fdotr) virial_fdotr_compute();
   }
 
@@ -365,6 +426,8 @@ class PairLJCutClusters : public Pair {
   Meetings ss{small, small, term[0][0]}, ssi{small, small_image, term[0][0]};
   Meetings ls{large, small, term[0][1]}, lsi{large, small_image, term[0][1]}, lis{large_image, small, term[0][1]};
   Meetings ll{large, large, term[1][1]}, lli{large, large_image, term[1][1]};
+  Clusters *const kinds[4] = {&small, &small_image, &large, &large_image};
+  Meetings *const meetings[7] = {&ss, &ssi, &ls, &lsi, &lis, &ll, &lli};
   bool fresh = false;
   std::vector<int> group[4], owner;
   std::vector<Meetings::Entry> rows[W];
@@ -396,24 +459,18 @@ class PairLJCutClusters : public Pair {
     large.sort(group[2], x, tag, 4.0);
     large_image.sort(group[3], x, tag, 4.0);
 
-    meet(ss);
-    meet(ssi);
-    meet(ls);
-    meet(lsi);
-    meet(lis);
-    meet(ll);
-    meet(lli);
+    for (Meetings *m : meetings) meet(*m);
     fresh = true;
   }
 
-  void meet(Meetings &meetings)
+  void meet(Meetings &of)
   {
-    const bool same = meetings.ours == meetings.theirs;
-    const Clusters &ours = *meetings.ours, &theirs = *meetings.theirs;
-    const double reach = meetings.term->cut + neighbor->skin;
+    const bool same = of.ours == of.theirs;
+    const Clusters &ours = *of.ours, &theirs = *of.theirs;
+    const double reach = of.term->cut + neighbor->skin;
     const Lanes reach2 = all(reach * reach);
     for (auto &row : rows) row.resize(theirs.at.size());
-    meetings.clear();
+    of.clear();
     for (int own = 0; own < (int) ours.at.size(); own++) {
       const Cluster &at = ours.at[own];
       Lanes px[W], py[W], pz[W];
@@ -446,7 +503,7 @@ class PairLJCutClusters : public Pair {
           found[l] += within != 0;
         }
       });
-      for (int l = 0; l < beads; l++) meetings.add(own * W + l, rows[l].data(), found[l]);
+      for (int l = 0; l < beads; l++) of.add(own * W + l, rows[l].data(), found[l]);
     }
   }
 
