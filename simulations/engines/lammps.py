@@ -177,7 +177,7 @@ class Lammps:
             if self.pairs == "clusters":
                 session.close()
                 raise
-            told = f"LAMMPS computes pairs by its own {_OPT}, in more than twice the time of ours: {error}"
+            told = f"LAMMPS computes pairs by its own {_OPT}, in about three times the time of ours: {error}"
             warnings.warn(told, EngineWarning, stacklevel=3)
         return session
 
