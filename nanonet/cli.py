@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nanonet import __version__
-from nanonet.data.problem import Prediction
+from nanonet.data.problem import Prediction, units
 from nanonet.errors import DomainWarning, InputError, MissingDependencyError, NanonetError
 
 app = typer.Typer(
@@ -146,15 +146,23 @@ def info(
     console.print(f"[bold]{checkpoint.name}[/bold]: {checkpoint.problem.name}, made {checkpoint.info['created']}")
     console.print(f"learned from {len(data.get('learned', ()))} records of {data.get('file', 'unknown data')}")
     ranges = RichTable("input", "from", "to", title="training region")
+    of_inputs, of_metrics = units(checkpoint.problem), checkpoint.info.get("units", {})
     for name, (low, high) in checkpoint.coverage.to_json().items():
-        ranges.add_row(name, f"{low:.4g}", f"{high:.4g}")
+        ranges.add_row(_with_unit(name, of_inputs), f"{low:.4g}", f"{high:.4g}")
     console.print(ranges)
     scores = checkpoint.info.get("scores", {}).get("held-out", {})
     table = RichTable("metric", "held-out", "95 % interval", title="on groups that were not learned from")
     for name, score in scores.items():
         if score["value"] is not None:
-            table.add_row(name, f"{score['value']:.3g}", f"{score['low']:.3g} to {score['high']:.3g}")
+            table.add_row(
+                _with_unit(name, of_metrics), f"{score['value']:.3g}", f"{score['low']:.3g} to {score['high']:.3g}"
+            )
     console.print(table)
+
+
+def _with_unit(name: str, known: Mapping[str, str]) -> str:
+    unit = known.get(name, "1")
+    return name if unit in ("", "1") else escape(f"{name} [{unit}]")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class BlendTC:
     """
 
     name = "blend_tc"
+    units: ClassVar[Mapping[str, str]] = {"tc1": UNIT, "tc2": UNIT}
 
     def __init__(self, path: str | None = None, singles: bool = True, noise: float = 0.042) -> None:
         if path is not None and not str(path).strip():

@@ -67,6 +67,11 @@ class Electrolytes:
     """
 
     name = "spe"
+    units: ClassVar[Mapping[str, str]] = {
+        "molality": "mol/kg",
+        "log10_molar_mass": "log10 of g/mol",
+        "temperature": "degC",
+    }
     #: What a loaded model answers beside the conductivity.
     questions: ClassVar[Mapping[str, Question]] = {"arrhenius": arrhenius, "vtf": vtf}
     #: What a run draws beside the general figures.

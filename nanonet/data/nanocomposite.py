@@ -20,6 +20,7 @@ from nanonet.domain import RDF, Composition
 from nanonet.domain.forms import compositions
 from nanonet.errors import ConfigError, DataError, InputError
 from nanonet.paths import REFERENCE
+from nanonet.units import UNITS
 
 #: The records that ship with the package.
 SHIPPED = "records.nc"
@@ -52,6 +53,7 @@ class Nanocomposite:
     regions: ClassVar[Regions] = staticmethod(rdf_regions)
     #: Not the density alone: NPs twice as large fill eight times the volume.
     covered: ClassVar[Callable[[Table], Mapping[str, Any]]] = staticmethod(volume_fractions)
+    units: ClassVar[Mapping[str, str]] = UNITS
     #: On which scale bands have their widths.
     places: ClassVar[Places] = staticmethod(rdf_places)
     drawings: ClassVar[Mapping[str, Drawing]] = {"Phases of held-out compositions": phase_figure}

@@ -171,6 +171,15 @@ def covered(problem: Problem, inputs: Table) -> Table:
     return inputs if find is None else Table({**dict(inputs.items()), **find(inputs)})
 
 
+def units(problem: Problem) -> Mapping[str, str]:
+    """Units of the inputs, and of what :func:`covered` adds, by name: the problem's attribute ``units``, if it has one.
+
+    A quantity without a unit has none here, or ``1``.
+    """
+    found: Mapping[str, str] = getattr(problem, "units", {})
+    return found
+
+
 #: From inputs and the target's axis to where the elements of each target lie, shape (n, length).
 Places = Callable[[Table, Axis], FloatArray]
 

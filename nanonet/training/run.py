@@ -223,6 +223,7 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
             "held_out": sorted({dataset.names[row] for row in rows} - set(learned.names)),
             "config": {key: value for key, value in config.items() if key not in OUTER},
             "scores": {key: {name: e.to_json() for name, e in column.items()} for key, column in columns.items()},
+            "units": content["units"],
             "coverage": None if cover is None else cover.to_json(),
         },
         card=card,

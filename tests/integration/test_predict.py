@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,7 +160,15 @@ def test_the_command_fails_in_one_line(model: str, tmp_path: Path) -> None:
         assert done.stderr.startswith("error: "), done.stderr
         assert "Traceback" not in done.stderr
         assert done.stdout == ""
-    assert "learned from" in _command("info", model).stdout
+
+
+def test_what_a_model_is_says_its_units(model: str) -> None:
+    told = _command("info", model).stdout
+    assert "learned from" in told
+    assert {"D [sigma]", "rho [sigma^-3]", "eps_p_np [epsilon]", "log_error [decades]"} <= set(
+        re.findall(r"│ (\w+ \[.*?\])", told)
+    )
+    assert re.search(r"│ N +│", told), "a number without a unit has none"
 
 
 LIGHT = """

@@ -125,7 +125,10 @@ def test_a_bead_with_three_bonds_is_refused() -> None:
     [
         (("t.force12 = 12.0", "t.force12 = 12.1"), r"does not do what lj/cut does.*forces differ by"),
         (("", ""), None),
-        (("[7] = {&ss, &ssi, &ls, &lsi, &lis,", "[6] = {&ss, &ssi, &ls, &lsi,"), r"does not do what lj/cut does.*forces differ by"),
+        (
+            ("[7] = {&ss, &ssi, &ls, &lsi, &lis,", "[6] = {&ss, &ssi, &ls, &lsi,"),
+            r"does not do what lj/cut does.*forces differ by",
+        ),
         (("class PairLJCutClusters", "klass PairLJCutClusters"), r"does not compile.*klass"),
     ],
     ids=["a wrong force", "nothing", "a forgotten kind of pair", "a typing error"],
