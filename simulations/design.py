@@ -14,7 +14,8 @@ import numpy as np
 
 from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError, SystemSizeError
-from simulations.builder import SystemSize, system_size
+from nanonet.paths import REFERENCE
+from simulations.builder import Start, SystemSize, system_size
 
 #: The box of the design: ranges of the model's source, and the volume fractions that give a usable RDF.
 RANGES: dict[str, tuple[float, float]] = {
@@ -26,8 +27,16 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+#: How a simulation begins, and which replica it is.
+Run = tuple[Start, int]
+STARTS: tuple[Start, ...] = ("dispersed", "aggregated")
+
+
 class Design(Protocol):
-    """A source of compositions, the same ones in the same order at every call."""
+    """A source of compositions, the same ones in the same order at every call.
+
+    One that also knows how they are simulated has ``runs(composition)``, the :data:`Run` of each simulation.
+    """
 
     n: int | None
 
@@ -49,6 +58,11 @@ class Choice:
     points: tuple[tuple[Composition, SystemSize], ...]
     skipped: tuple[tuple[Composition, str], ...]
     design: Design | None = None
+
+    def runs(self, composition: Composition, otherwise: Sequence[Run]) -> Sequence[Run]:
+        """How a composition is simulated: as the design says, or as the campaign does ``otherwise``."""
+        own = getattr(self.design, "runs", None)
+        return (own(composition) if own else ()) or otherwise
 
     def remember(self) -> None:
         """Tell the design what was accepted, if it has ``remember(points)``.
@@ -191,12 +205,40 @@ class List:
         yield from self.points
 
 
-class Csv:
+class _Listed:
+    """Compositions in order, each with the runs that were listed for it."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Composition, list[Run]] = {}
+        self.n: int | None = None
+
+    def _add(self, composition: Composition, run: Run | None) -> None:
+        known = self._runs.setdefault(composition, [])
+        if run is not None and run not in known:
+            known.append(run)
+
+    def _first(self, n: int | None) -> None:
+        self.n = None if n is None else min(_count(n), len(self._runs))
+
+    def compositions(self) -> Iterator[Composition]:
+        """See :class:`Design`; each once."""
+        yield from self._runs
+
+    def runs(self, composition: Composition) -> Sequence[Run]:
+        """Starts and replicas that are listed for a composition; none where the list says nothing of them."""
+        return tuple(self._runs.get(composition, ()))
+
+
+class Csv(_Listed):
     """Compositions from a CSV file whose header names the five numbers; ``phi`` may stand for ``rho``.
+
+    Columns ``start`` (dispersed, aggregated) and ``replica`` (0, 1, ...) say how a composition is simulated, one
+    simulation a row; where they are, the campaign's starts and replicas do not count, and an empty cell is dispersed
+    or 0.
 
     Args:
         path: the file; columns of other names are ignored.
-        n: use only the first ones.
+        n: use only the first compositions.
 
     Raises:
         ConfigError: no such file, no rows, or a row that is not a composition (the message names it).
@@ -206,22 +248,65 @@ class Csv:
         file = Path(path)
         if not file.is_file():
             raise ConfigError(f"there is no CSV file {file}; give design.path=FILE")
+        super().__init__()
         names = {*Composition.names(), "phi"}
-        self.points = []
         with file.open(newline="") as stream:
-            for number, row in enumerate(csv.DictReader(stream), 2):
+            for number, raw in enumerate(csv.DictReader(stream), 2):
                 try:
-                    given = {key.strip(): float(value) for key, value in row.items() if key and key.strip() in names}
-                    self.points.append(Composition.from_mapping(given))
+                    row = {key.strip(): value for key, value in raw.items() if key}
+                    given = {key: float(value) for key, value in row.items() if key in names}
+                    self._add(Composition.from_mapping(given), _run(row))
                 except (TypeError, ValueError, NanonetError) as error:
                     raise ConfigError(f"{file}, line {number}: {error}") from error
-        if not self.points:
+        if not self._runs:
             raise ConfigError(f"{file} has no rows; its header must name {', '.join(Composition.names())}")
-        self.n = None if n is None else min(_count(n), len(self.points))
+        self._first(n)
 
-    def compositions(self) -> Iterator[Composition]:
-        """See :class:`Design`."""
-        yield from self.points
+
+class Records(_Listed):
+    """The simulations of a data set once more: its compositions as they were asked for, their starts and replicas.
+
+    Protocol, engine and seed are those of the campaign; two records that differ in nothing else are one simulation.
+
+    Args:
+        path: a data set in the schema of :mod:`nanonet.data.store`; the shipped one if not given.
+        passed: only the records that passed.
+        n: use only the first compositions.
+
+    Raises:
+        ConfigError: nothing is left.
+        DataError: there is no such data set, or it is damaged.
+    """
+
+    def __init__(self, path: str | None = None, *, passed: bool = False, n: int | None = None) -> None:
+        from nanonet.data import store
+
+        super().__init__()
+        file = REFERENCE / "records.nc" if path is None else Path(path)
+        dataset = store.read(file)
+        if passed:
+            dataset = dataset.isel(record=dataset["verdict"].values == "passed")
+        columns = {name: dataset[name].values.tolist() for name in ("D", "N", "rho_target", "eps_np_np", "eps_p_np")}
+        runs = zip(dataset["start"].values.tolist(), dataset["replica"].values.tolist(), strict=True)
+        for values, run in zip(zip(*columns.values(), strict=True), runs, strict=True):
+            asked = dict(zip(Composition.names(), values, strict=True))
+            self._add(Composition.from_mapping(asked), _run({"start": run[0], "replica": run[1]}))
+        if not self._runs:
+            raise ConfigError(f"no record of {file} is left to simulate{'; none passed' if passed else ''}")
+        self._first(n)
+
+
+def _run(row: Mapping[str, Any]) -> Run | None:
+    """What a row says of its simulation; ``None`` if it has no such columns."""
+    if "start" not in row and "replica" not in row:
+        return None
+    start = str(row.get("start") or "").strip() or STARTS[0]
+    if start not in STARTS:
+        raise ConfigError(f"start must be {' or '.join(STARTS)}, got {start!r}")
+    replica = str(row.get("replica") or "0").strip()
+    if not replica.isdecimal():
+        raise ConfigError(f"replica must be a whole number, 0 or more, got {replica!r}")
+    return start, int(replica)
 
 
 def _count(n: int) -> int:

@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 #: How a data set is made again, and made longer, as its card says it.
 REMAKE = """\
-make simulate ARGS="workspace=campaign order=cost"                  # the default design; goes on where it was
-python -m simulations.export workspace=campaign into={file}"""
+make simulate ARGS="workspace=again design=records design.path={file}"   # these once more; goes on where it was
+make simulate ARGS="workspace=more order=cost design.n=120"              # others: the next points of the Sobol design
+python -m simulations.export workspace=more into={file}                  # adds what has finished"""
 
 
 def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:

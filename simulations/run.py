@@ -27,7 +27,7 @@ from nanonet.errors import ConfigError, NanonetError
 from simulations.builder import SystemSize
 from simulations.campaign import Reporter, Summary, run_campaign, start_cluster, stop_cluster
 from simulations.card import summary
-from simulations.design import Choice, choose
+from simulations.design import STARTS, Choice, choose
 from simulations.engines.child import make_engine
 from simulations.export import export, records
 from simulations.extension import to_do
@@ -96,14 +96,14 @@ def make_jobs(config: DictConfig, protocol: Protocol, engine: str) -> tuple[list
     if not isinstance(config.replicas, int) or config.replicas < 1:
         raise ConfigError(f"replicas must be a whole number above 0, got {config.replicas!r}")
     starts = list(config.starts)
-    if not starts or set(starts) - {"dispersed", "aggregated"}:
-        raise ConfigError(f"starts must name dispersed, aggregated or both, got {starts}")
+    if not starts or set(starts) - set(STARTS):
+        raise ConfigError(f"starts must name {', '.join(STARTS)} or both, got {starts}")
+    runs = [(start, replica) for start in starts for replica in range(config.replicas)]
     jobs = []
     for composition, size in choice.points:
-        for start in starts:
-            for replica in range(config.replicas):
-                point = StatePoint(composition, protocol, engine, replica, start, int(config.seed))
-                jobs.append(Job(point, size, *estimate(composition, size, protocol)))
+        for start, replica in choice.runs(composition, runs):
+            point = StatePoint(composition, protocol, engine, replica, start, int(config.seed))
+            jobs.append(Job(point, size, *estimate(composition, size, protocol)))
     if config.order == "cost":
         jobs.sort(key=lambda job: job.core_hours)
     elif config.order != "design":

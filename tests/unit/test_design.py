@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nanonet.data import store
 from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError
+from nanonet.paths import CONF, REFERENCE
 from simulations.builder import system_size
-from simulations.design import RANGES, Csv, LatinHypercube, List, Sobol, choose, ranges
+from simulations.design import RANGES, Csv, LatinHypercube, List, Records, Sobol, choose, ranges
+from simulations.protocol import Protocol
+from simulations.workspace import StatePoint
 
 ROOMY = {"n_np_min": 16, "n_beads_max": 10**7}
 POINT = {"D": 3, "N": 40, "phi": 0.06, "eps_np_np": 0.5, "eps_p_np": 1.0}
@@ -162,6 +167,58 @@ def test_the_line_of_a_csv_that_is_wrong_is_named(tmp_path: Path, rows: list[str
     with pytest.raises(ConfigError, match=words) as caught:
         Csv(file)
     assert "d.csv" in str(caught.value)
+
+
+def test_a_csv_says_how_each_simulation_begins(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "d.csv",
+        "D,N,phi,eps_np_np,eps_p_np,start,replica",
+        "3,40,0.06,0.5,1.0,dispersed,0",
+        "3,40,0.06,0.5,1.0,aggregated,2",
+        "2,25,0.02,2.5,0.4,,",
+        "3,40,0.06,0.5,1.0,aggregated,2",
+    )
+    choice = choose(Csv(file), n_np_min=4, n_beads_max=20_000)
+    first, second = (point for point, _ in choice.points)
+    assert choice.runs(first, [("dispersed", 7)]) == (("dispersed", 0), ("aggregated", 2))
+    assert choice.runs(second, [("aggregated", 7)]) == (("dispersed", 0),)
+    bare = choose(
+        Csv(write(tmp_path / "e.csv", "D,N,phi,eps_np_np,eps_p_np", "3,40,0.06,0.5,1.0")),
+        n_np_min=4,
+        n_beads_max=20_000,
+    )
+    assert bare.runs(bare.points[0][0], [("aggregated", 7)]) == [("aggregated", 7)]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("clustered,0", "line 2: start must be dispersed or aggregated, got 'clustered'"),
+        (",-1", "line 2: replica .*'-1'"),
+    ],
+)
+def test_a_csv_with_a_start_that_is_none_is_refused(tmp_path: Path, row: str, words: str) -> None:
+    file = write(tmp_path / "d.csv", "D,N,phi,eps_np_np,eps_p_np,start,replica", f"3,40,0.06,0.5,1.0,{row}")
+    with pytest.raises(ConfigError, match=words):
+        Csv(file)
+
+
+def test_the_simulations_of_a_data_set_are_asked_for_once_more() -> None:
+    """The names of state points come from what was asked for: those of the shipped records come back."""
+    shipped = store.read(REFERENCE / "records.nc")
+    protocol = Protocol.from_mapping(yaml.safe_load((CONF / "protocol" / "workstation.yaml").read_text()))
+    design = Records()
+    made = {
+        StatePoint(composition, protocol, "lammps", replica, start)
+        for composition in design.compositions()
+        for start, replica in design.runs(composition)
+    }
+    asked = set(zip(shipped["group"].values, shipped["start"].values, shipped["replica"].values, strict=True))
+    assert {(point.group, point.start, point.replica) for point in made} == asked
+    passed = Records(passed=True, n=5)
+    assert len(list(choose(passed, n_np_min=4, n_beads_max=40_000).points)) == 5
+    good = shipped.isel(record=shipped["verdict"].values == "passed")
+    assert {StatePoint(c, protocol).group for c in passed.compositions()} <= set(good["group"].values)
 
 
 def test_a_csv_that_is_not_there_is_named(tmp_path: Path) -> None:
