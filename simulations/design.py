@@ -59,7 +59,7 @@ class Choice:
     skipped: tuple[tuple[Composition, str], ...]
     design: Design | None = None
 
-    def runs(self, composition: Composition, otherwise: Sequence[Run]) -> Sequence[Run]:
+    def runs(self, composition: Composition, otherwise: Sequence[Run] = ()) -> Sequence[Run]:
         """How a composition is simulated: as the design says, or as the campaign does ``otherwise``."""
         own = getattr(self.design, "runs", None)
         return (own(composition) if own else ()) or otherwise
@@ -74,12 +74,19 @@ class Choice:
             remember([composition for composition, _ in self.points])
 
     def write(self, file: Path) -> None:
-        """Write the accepted points as CSV, in their order and with all digits, for the design ``csv``."""
+        """Write the accepted points as CSV, in their order and with all digits, for the design ``csv``.
+
+        With ``start`` and ``replica``, a row per simulation, where the design says them.
+        """
+        rows: list[list[Any]] = []
+        for point, _ in self.points:
+            numbers = [repr(value) for value in point.to_dict().values()]
+            rows += [[*numbers, *run] for run in self.runs(point)] or [numbers]
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(Composition.names())
-            writer.writerows([repr(value) for value in point.to_dict().values()] for point, _ in self.points)
+            writer.writerow([*Composition.names(), "start", "replica"][: len(rows[0])])
+            writer.writerows(rows)
 
 
 def choose(design: Design, *, n_np_min: int, n_beads_max: int, max_tries: int = 10_000) -> Choice:

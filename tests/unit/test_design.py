@@ -182,6 +182,10 @@ def test_a_csv_says_how_each_simulation_begins(tmp_path: Path) -> None:
     first, second = (point for point, _ in choice.points)
     assert choice.runs(first, [("dispersed", 7)]) == (("dispersed", 0), ("aggregated", 2))
     assert choice.runs(second, [("aggregated", 7)]) == (("dispersed", 0),)
+    choice.write(tmp_path / "again.csv")
+    again = choose(Csv(str(tmp_path / "again.csv")), n_np_min=4, n_beads_max=20_000)
+    assert again.points == choice.points
+    assert [again.runs(point) for point, _ in again.points] == [choice.runs(point) for point, _ in choice.points]
     bare = choose(
         Csv(write(tmp_path / "e.csv", "D,N,phi,eps_np_np,eps_p_np", "3,40,0.06,0.5,1.0")),
         n_np_min=4,
