@@ -18,6 +18,7 @@ CONF = _SHARE / "conf" if (_SHARE / "conf").is_dir() else ROOT / "conf"
 CHECKPOINTS = _SHARE / "checkpoints" if (_SHARE / "checkpoints").is_dir() else ROOT / "checkpoints"
 #: Shipped simulation records.
 REFERENCE = PACKAGE / "data" / "reference"
+RECORDS = REFERENCE / "records.nc"
 
 
 def local_data() -> Path | None:

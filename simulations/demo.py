@@ -25,7 +25,7 @@ from nanonet.data import store
 from nanonet.domain import RDF, Composition
 from nanonet.errors import DataError, DomainWarning, EngineError, NanonetError
 from nanonet.inference import load
-from nanonet.paths import REFERENCE
+from nanonet.paths import RECORDS
 from simulations.record import read_record
 from simulations.workspace import Workspace
 
@@ -34,7 +34,7 @@ POINTS = (
     Composition.from_phi(D=2.4, N=30, phi=0.06, eps_np_np=1.2, eps_p_np=0.9),
     Composition.from_phi(D=2.4, N=30, phi=0.06, eps_np_np=0.3, eps_p_np=1.3),
 )
-SETTINGS = {"folder": "demo", "records": str(REFERENCE / "records.nc"), "engine": "lammps", "protocol": "demo"}
+SETTINGS = {"folder": "demo", "records": str(RECORDS), "engine": "lammps", "protocol": "demo"}
 #: Fewest compositions a model is trained on here.
 LEAST = 24
 #: Experiment to its name on the page; the first one has its band drawn.

@@ -14,7 +14,7 @@ import numpy as np
 
 from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError, SystemSizeError
-from nanonet.paths import REFERENCE
+from nanonet.paths import RECORDS
 from simulations.builder import Start, SystemSize, system_size
 
 #: The box of the design: ranges of the model's source, and the volume fractions that give a usable RDF.
@@ -29,6 +29,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 #: How a simulation begins, and which replica it is.
 Run = tuple[Start, int]
+RUN = ("start", "replica")
 STARTS: tuple[Start, ...] = ("dispersed", "aggregated")
 
 
@@ -85,7 +86,7 @@ class Choice:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([*Composition.names(), "start", "replica"][: len(rows[0])])
+            writer.writerow([*Composition.names(), *RUN][: len(rows[0])])
             writer.writerows(rows)
 
 
@@ -188,30 +189,6 @@ class LatinHypercube:
             yield _scale(unit, self.box)
 
 
-class List:
-    """Compositions given one by one.
-
-    Args:
-        points: mappings with the five numbers; ``phi`` may stand for ``rho``.
-        n: use only the first ones.
-    """
-
-    def __init__(self, points: Sequence[Mapping[str, Any]], *, n: int | None = None) -> None:
-        if not points:
-            raise ConfigError("a list of compositions must not be empty; give design.points=[{D: 3, N: 40, ...}]")
-        self.points = []
-        for number, point in enumerate(points, 1):
-            try:
-                self.points.append(Composition.from_mapping(dict(point)))
-            except (TypeError, ValueError) as error:
-                raise ConfigError(f"design.points, point {number}: {error}") from error
-        self.n = None if n is None else min(_count(n), len(self.points))
-
-    def compositions(self) -> Iterator[Composition]:
-        """See :class:`Design`."""
-        yield from self.points
-
-
 class _Listed:
     """Compositions in order, each with the runs that were listed for it."""
 
@@ -234,6 +211,28 @@ class _Listed:
     def runs(self, composition: Composition) -> Sequence[Run]:
         """Starts and replicas that are listed for a composition; none where the list says nothing of them."""
         return tuple(self._runs.get(composition, ()))
+
+
+class List(_Listed):
+    """Compositions given one by one.
+
+    Args:
+        points: mappings with the five numbers; ``phi`` may stand for ``rho``, and ``start`` and ``replica`` say how
+            one is simulated, as in :class:`Csv`.
+        n: use only the first compositions.
+    """
+
+    def __init__(self, points: Sequence[Mapping[str, Any]], *, n: int | None = None) -> None:
+        if not points:
+            raise ConfigError("a list of compositions must not be empty; give design.points=[{D: 3, N: 40, ...}]")
+        super().__init__()
+        for number, point in enumerate(points, 1):
+            try:
+                numbers = {key: value for key, value in dict(point).items() if key not in RUN}
+                self._add(Composition.from_mapping(numbers), _run(point))
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"design.points, point {number}: {error}") from error
+        self._first(n)
 
 
 class Csv(_Listed):
@@ -289,15 +288,15 @@ class Records(_Listed):
         from nanonet.data import store
 
         super().__init__()
-        file = REFERENCE / "records.nc" if path is None else Path(path)
+        file = RECORDS if path is None else Path(path).expanduser()
         dataset = store.read(file)
         if passed:
             dataset = dataset.isel(record=dataset["verdict"].values == "passed")
         columns = {name: dataset[name].values.tolist() for name in ("D", "N", "rho_target", "eps_np_np", "eps_p_np")}
-        runs = zip(dataset["start"].values.tolist(), dataset["replica"].values.tolist(), strict=True)
+        runs = zip(*(dataset[name].values.tolist() for name in RUN), strict=True)
         for values, run in zip(zip(*columns.values(), strict=True), runs, strict=True):
             asked = dict(zip(Composition.names(), values, strict=True))
-            self._add(Composition.from_mapping(asked), _run({"start": run[0], "replica": run[1]}))
+            self._add(Composition.from_mapping(asked), _run(dict(zip(RUN, run, strict=True))))
         if not self._runs:
             raise ConfigError(f"no record of {file} is left to simulate{'; none passed' if passed else ''}")
         self._first(n)
@@ -305,7 +304,7 @@ class Records(_Listed):
 
 def _run(row: Mapping[str, Any]) -> Run | None:
     """What a row says of its simulation; ``None`` if it has no such columns."""
-    if "start" not in row and "replica" not in row:
+    if not set(RUN) & set(row):
         return None
     start = str(row.get("start") or "").strip() or STARTS[0]
     if start not in STARTS:

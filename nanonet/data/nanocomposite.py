@@ -19,11 +19,8 @@ from nanonet.data.table import Table
 from nanonet.domain import RDF, Composition
 from nanonet.domain.forms import compositions
 from nanonet.errors import ConfigError, DataError, InputError
-from nanonet.paths import REFERENCE
+from nanonet.paths import RECORDS
 from nanonet.units import UNITS
-
-#: The records that ship with the package.
-SHIPPED = "records.nc"
 
 
 def volume_fractions(inputs: Table) -> dict[str, FloatArray]:
@@ -88,7 +85,7 @@ class Nanocomposite:
         """
         from nanonet.data import store
 
-        file = Path(self.path).expanduser() if self.path else REFERENCE / SHIPPED
+        file = Path(self.path).expanduser() if self.path else RECORDS
         if not self.path and not file.is_file():
             raise DataError(
                 f"the shipped data set {file} is not there; make records with `make simulate` "
