@@ -15,7 +15,7 @@ from nanonet.seeds import derive
 from simulations.analysis.checks import drift
 from simulations.builder import SystemSize, build, system_size
 from simulations.protocol import Protocol
-from simulations.workspace import Block, PointFolder, write_json
+from simulations.workspace import Block, PointFolder, volume_factor_of, write_json
 
 #: Fewest blocks in which a drift of the equilibration is looked for.
 _SETTLED_BLOCKS = 5
@@ -160,7 +160,11 @@ def new_attempt(point: PointFolder, protocol: Protocol, number: int, enlarge: fl
     """
     composition, statepoint = point.composition, point.statepoint
     size: SystemSize = system_size(
-        composition, n_np_min=protocol.n_np_min, n_beads_max=protocol.n_beads_max, enlarge=enlarge
+        composition,
+        n_np_min=protocol.n_np_min,
+        n_beads_max=protocol.n_beads_max,
+        enlarge=enlarge,
+        volume_factor=volume_factor_of(statepoint),
     )
     folder = point.path / f"attempt-{number}"
     shutil.rmtree(folder, ignore_errors=True)

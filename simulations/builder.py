@@ -74,7 +74,12 @@ def least_length(composition: Composition, *, cut: float = 2.5) -> float:
 
 
 def system_size(
-    composition: Composition, *, n_np_min: int = 16, n_beads_max: int = 20_000, enlarge: float = 1.0
+    composition: Composition,
+    *,
+    n_np_min: int = 16,
+    n_beads_max: int = 20_000,
+    enlarge: float = 1.0,
+    volume_factor: float = 1.0,
 ) -> SystemSize:
     """Number of NPs and chains for a composition.
 
@@ -83,6 +88,7 @@ def system_size(
         n_np_min: least number of nanoparticles.
         n_beads_max: most beads in all.
         enlarge: factor on the least edge, above 1 where a first box settled too small.
+        volume_factor: how many times as many NPs and chains as these rules give; 2 shows the finite-size error.
 
     Raises:
         SystemSizeError: more than ``n_beads_max`` beads would be needed, or the NPs leave no room
@@ -90,7 +96,7 @@ def system_size(
     """
     least = least_length(composition)
     edge = least * MARGIN * enlarge
-    n_np = max(n_np_min, math.ceil(composition.rho * edge**3))
+    n_np = math.ceil(volume_factor * max(n_np_min, math.ceil(composition.rho * edge**3)))
     per_np = 1.0 / composition.rho - math.pi / 6.0 * (composition.D + 0.2) ** 3
     if per_np <= 0:
         raise SystemSizeError(
@@ -110,6 +116,7 @@ def system_size(
             f"{composition.label()} needs {size.n_beads:,} beads ({n_np} NPs, {n_chains} chains, "
             f"L = {size.length:.1f} sigma), more than n_beads_max = {n_beads_max:,}; raise rho (phi), "
             f"raise n_beads_max, or lower n_np_min = {n_np_min}"
+            + (f" or volume_factor = {volume_factor:g}" if volume_factor != 1 else "")
         )
     return size
 

@@ -228,12 +228,15 @@ def _provenance(rows: list[dict[str, Any]]) -> str:
     versions = Counter(
         ", ".join(f"{name} {version}" for name, version in sorted(json.loads(row["versions"]).items())) for row in rows
     )
+    factors = Counter(float(row["volume_factor"]) for row in rows)
+    volumes = ", ".join(f"{factor:g} ({count})" for factor, count in sorted(factors.items()))
     days = sorted(str(row["created"]) for row in rows)
     total = sum(row["core_hours"] for row in rows)
     return "\n".join(
         (
             f"- preset: {counted('preset')}; time step: {counted('dt')} tau",
             f"- start of the nanoparticles: {counted('start')}; replica: {counted('replica')}",
+            f"- times the volume of the size rule: {volumes}",
             f"- engine: {counted('engine')}; device: {counted('device')}",
             f"- versions: {'; '.join(f'{text} ({count})' for text, count in sorted(versions.items()))}",
             f"- created: {days[0]} to {days[-1]}; {total:.1f} core hours in all",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,9 +27,20 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-#: How a simulation begins, and which replica it is.
-Run = tuple[Start, int]
-RUN = ("start", "replica")
+class Run(NamedTuple):
+    """How a composition is simulated.
+
+    Args:
+        start: how the NPs begin.
+        replica: 0, 1, 2 ...
+        volume_factor: how many times the volume that the size rule gives.
+    """
+
+    start: Start = "dispersed"
+    replica: int = 0
+    volume_factor: float = 1.0
+
+
 STARTS: tuple[Start, ...] = ("dispersed", "aggregated")
 
 
@@ -77,7 +88,7 @@ class Choice:
     def write(self, file: Path) -> None:
         """Write the accepted points as CSV, in their order and with all digits, for the design ``csv``.
 
-        With ``start`` and ``replica``, a row per simulation, where the design says them.
+        With the columns of :class:`Run`, a row per simulation, where the design says them.
         """
         rows: list[list[Any]] = []
         for point, _ in self.points:
@@ -86,7 +97,7 @@ class Choice:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([*Composition.names(), *RUN][: len(rows[0])])
+            writer.writerow([*Composition.names(), *Run._fields][: len(rows[0])])
             writer.writerows(rows)
 
 
@@ -217,8 +228,8 @@ class List(_Listed):
     """Compositions given one by one.
 
     Args:
-        points: mappings with the five numbers; ``phi`` may stand for ``rho``, and ``start`` and ``replica`` say how
-            one is simulated, as in :class:`Csv`.
+        points: mappings with the five numbers; ``phi`` may stand for ``rho``, and ``start``, ``replica`` and
+            ``volume_factor`` say how one is simulated, as in :class:`Csv`.
         n: use only the first compositions.
     """
 
@@ -228,7 +239,7 @@ class List(_Listed):
         super().__init__()
         for number, point in enumerate(points, 1):
             try:
-                numbers = {key: value for key, value in dict(point).items() if key not in RUN}
+                numbers = {key: value for key, value in dict(point).items() if key not in Run._fields}
                 self._add(Composition.from_mapping(numbers), _run(point))
             except (TypeError, ValueError) as error:
                 raise ConfigError(f"design.points, point {number}: {error}") from error
@@ -238,9 +249,9 @@ class List(_Listed):
 class Csv(_Listed):
     """Compositions from a CSV file whose header names the five numbers; ``phi`` may stand for ``rho``.
 
-    Columns ``start`` (dispersed, aggregated) and ``replica`` (0, 1, ...) say how a composition is simulated, one
-    simulation a row; where they are, the campaign's starts and replicas do not count, and an empty cell is dispersed
-    or 0.
+    Columns ``start`` (dispersed, aggregated), ``replica`` (0, 1, ...) and ``volume_factor`` (1, 2, ...: times the
+    volume of the size rule) say how a composition is simulated, one simulation a row; where one of them is, the
+    campaign's starts, replicas and volume factors do not count, and an empty cell is dispersed, 0 or 1.
 
     Args:
         path: the file; columns of other names are ignored.
@@ -270,7 +281,7 @@ class Csv(_Listed):
 
 
 class Records(_Listed):
-    """The simulations of a data set once more: its compositions as they were asked for, their starts and replicas.
+    """The simulations of a data set once more: its compositions as they were asked for, their starts, replicas, boxes.
 
     Protocol, engine and seed are those of the campaign; two records that differ in nothing else are one simulation.
 
@@ -293,10 +304,10 @@ class Records(_Listed):
         if passed:
             dataset = dataset.isel(record=dataset["verdict"].values == "passed")
         columns = {name: dataset[name].values.tolist() for name in ("D", "N", "rho_target", "eps_np_np", "eps_p_np")}
-        runs = zip(*(dataset[name].values.tolist() for name in RUN), strict=True)
+        runs = zip(*(dataset[name].values.tolist() for name in Run._fields), strict=True)
         for values, run in zip(zip(*columns.values(), strict=True), runs, strict=True):
             asked = dict(zip(Composition.names(), values, strict=True))
-            self._add(Composition.from_mapping(asked), _run(dict(zip(RUN, run, strict=True))))
+            self._add(Composition.from_mapping(asked), _run(dict(zip(Run._fields, run, strict=True))))
         if not self._runs:
             raise ConfigError(f"no record of {file} is left to simulate{'; none passed' if passed else ''}")
         self._first(n)
@@ -304,7 +315,7 @@ class Records(_Listed):
 
 def _run(row: Mapping[str, Any]) -> Run | None:
     """What a row says of its simulation; ``None`` if it has no such columns."""
-    if not set(RUN) & set(row):
+    if not set(Run._fields) & set(row):
         return None
     start = str(row.get("start") or "").strip() or STARTS[0]
     if start not in STARTS:
@@ -312,7 +323,14 @@ def _run(row: Mapping[str, Any]) -> Run | None:
     replica = str(row.get("replica") or "0").strip()
     if not replica.isdecimal():
         raise ConfigError(f"replica must be a whole number, 0 or more, got {replica!r}")
-    return start, int(replica)
+    volume = str(row.get("volume_factor") or "1").strip()
+    try:
+        factor = float(volume)
+    except ValueError:
+        factor = math.nan
+    if not 1 <= factor < math.inf:
+        raise ConfigError(f"volume_factor must be a number, 1 or more, got {volume!r}")
+    return Run(start, int(replica), factor)
 
 
 def _count(n: int) -> int:

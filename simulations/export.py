@@ -38,13 +38,16 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
     Records that were judged by other rules than today's are judged again where their blocks are still there.
     """
     found = [(point, record) for point in points if (record := read_record(point)) is not None]
-    by_group: dict[tuple[str, str, str], dict[str, Any]] = {}
+    by_group: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def beside(record: Mapping[str, Any], start: str) -> tuple[str, ...]:
+        return record["group"], record["preset"], str(record.get("volume_factor", 1.0)), start
+
     for _, record in found:
-        by_group.setdefault((record["group"], record["preset"], record["start"]), record)
+        by_group.setdefault(beside(record, record["start"]), record)
     result = []
     for point, record in found:
-        other = "aggregated" if record["start"] == "dispersed" else "dispersed"
-        opposite = by_group.get((record["group"], record["preset"], other))
+        opposite = by_group.get(beside(record, "aggregated" if record["start"] == "dispersed" else "dispersed"))
         current = opposite is None and record.get("rules") == RULES
         result.append(record if current else _judged(point, record, opposite))
     return result
@@ -56,7 +59,7 @@ def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, A
         with point.lock():
             attempts = point.attempts()
             if not attempts:
-                return {"n_transient": 0, **record}
+                return {**store.LATER, **record}
             attempt = attempts[-1]
             # older records do not say what they were asked for; of the presets of then these two never passed
             asked = {"trainable": record["preset"] not in ("smoke", "demo")}
@@ -72,7 +75,7 @@ def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, A
                 write_record(point, judged)
             return judged
     except WorkspaceLockedError:
-        return {"n_transient": 0, **record}
+        return {**store.LATER, **record}
 
 
 def export(workspace: Workspace, folder: Path, *, figures: bool = True) -> Path | None:
@@ -91,7 +94,8 @@ def export(workspace: Workspace, folder: Path, *, figures: bool = True) -> Path 
 
 def plain(record: Mapping[str, Any]) -> dict[str, Any]:
     """The variables of the store's schema, without the curves that only figures need."""
-    return {name: record[name] for name in ("record", *store.VARIABLES)}
+    whole = {**store.LATER, **record}
+    return {name: whole[name] for name in ("record", *store.VARIABLES)}
 
 
 def main(arguments: list[str]) -> int:

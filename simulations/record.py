@@ -19,7 +19,7 @@ from simulations.analysis.correlation import mean_error
 from simulations.analysis.rdf import block_mean
 from simulations.attempt import Run, open_run, ready_attempts
 from simulations.protocol import Protocol
-from simulations.workspace import PointFolder, group_name, write_json
+from simulations.workspace import PointFolder, group_name, volume_factor_of, write_json
 
 #: Fewest blocks that the error of an RDF is given for.
 _ERROR_BLOCKS = 4
@@ -128,6 +128,7 @@ def make_record(
         "steps_equilibration": run.steps("equilibration") + skip * protocol.block_steps,
         "steps_production": run.steps("production") - skip * protocol.block_steps,
         "replica": statepoint["replica"],
+        "volume_factor": volume_factor_of(statepoint),
         "seed": statepoint["seed"],
         "verdict": diagnosis.verdict,
         "reasons": "; ".join(diagnosis.reasons),

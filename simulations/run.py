@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +24,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nanonet import paths
 from nanonet.domain import Composition
-from nanonet.errors import ConfigError, NanonetError
-from simulations.builder import SystemSize
+from nanonet.errors import ConfigError, NanonetError, SystemSizeError
+from simulations.builder import SystemSize, system_size
 from simulations.campaign import Reporter, Summary, run_campaign, start_cluster, stop_cluster
 from simulations.card import summary
-from simulations.design import STARTS, Choice, choose
+from simulations.design import STARTS, Choice, Run, choose
 from simulations.engines.child import make_engine
 from simulations.export import export, records
 from simulations.extension import to_do
@@ -93,22 +94,45 @@ def make_jobs(config: DictConfig, protocol: Protocol, engine: str) -> tuple[list
     except InstantiationException as error:
         raise (error.__cause__ if isinstance(error.__cause__, NanonetError) else ConfigError(str(error))) from error
     choice = choose(design, n_np_min=protocol.n_np_min, n_beads_max=protocol.n_beads_max)
-    if not isinstance(config.replicas, int) or config.replicas < 1:
-        raise ConfigError(f"replicas must be a whole number above 0, got {config.replicas!r}")
-    starts = list(config.starts)
-    if not starts or set(starts) - set(STARTS):
-        raise ConfigError(f"starts must name {', '.join(STARTS)} or both, got {starts}")
-    runs = [(start, replica) for start in starts for replica in range(config.replicas)]
-    jobs = []
-    for composition, size in choice.points:
-        for start, replica in choice.runs(composition, runs):
-            point = StatePoint(composition, protocol, engine, replica, start, int(config.seed))
+    runs = _runs(config)
+    jobs, too_large = [], []
+    for composition, least in choice.points:
+        for start, replica, factor in choice.runs(composition, runs):
+            size = least
+            if factor != 1:
+                try:
+                    size = system_size(
+                        composition,
+                        n_np_min=protocol.n_np_min,
+                        n_beads_max=protocol.n_beads_max,
+                        volume_factor=factor,
+                    )
+                except SystemSizeError as error:
+                    too_large.append((composition, str(error)))
+                    continue
+            point = StatePoint(composition, protocol, engine, replica, start, int(config.seed), factor)
             jobs.append(Job(point, size, *estimate(composition, size, protocol)))
+    if not jobs:
+        raise ConfigError(f"no box fits; the first was skipped because {too_large[0][1]}")
+    choice = replace(choice, skipped=(*choice.skipped, *too_large))
     if config.order == "cost":
         jobs.sort(key=lambda job: job.core_hours)
     elif config.order != "design":
         raise ConfigError(f"order is 'design' or 'cost', got {config.order!r}")
     return jobs, choice
+
+
+def _runs(config: DictConfig) -> list[Run]:
+    """How the campaign simulates a composition of which the design does not say it."""
+    if not isinstance(config.replicas, int) or config.replicas < 1:
+        raise ConfigError(f"replicas must be a whole number above 0, got {config.replicas!r}")
+    starts = list(config.starts)
+    if not starts or set(starts) - set(STARTS):
+        raise ConfigError(f"starts must name {', '.join(STARTS)} or both, got {starts}")
+    factors = [float(factor) for factor in config.volume_factors]
+    if not factors or not all(1 <= factor < math.inf for factor in factors):
+        raise ConfigError(f"volume_factors must be numbers, 1 or more, got {list(config.volume_factors)}")
+    return [Run(start, replica, factor) for factor in factors for start in starts for replica in range(config.replicas)]
 
 
 def dry_run(jobs: Sequence[Job], choice: Choice, workers: int) -> str:

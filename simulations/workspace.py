@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 #: Version of what a state point consists of; part of its name.
 SCHEMA = 1
 _STATEPOINT = "signac_statepoint.json"
+_VOLUME = "volume_factor"
 #: Restart files kept: the newest, and one to fall back on.
 _RESTARTS_KEPT = 2
 
@@ -59,6 +60,7 @@ class StatePoint:
         replica: 0, 1, 2 ...; replicas differ in nothing but their seeds.
         start: dispersed or aggregated.
         seed: of the campaign.
+        volume_factor: how many times the volume that the size rule gives.
     """
 
     composition: Composition
@@ -67,6 +69,7 @@ class StatePoint:
     replica: int = 0
     start: Start = "dispersed"
     seed: int = 0
+    volume_factor: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """As signac stores it."""
@@ -80,12 +83,19 @@ class StatePoint:
             "replica": self.replica,
             "start": self.start,
             "seed": self.seed,
+            # before it could be chosen it was 1: such state points keep the names they had
+            **({} if self.volume_factor == 1 else {_VOLUME: float(self.volume_factor)}),
         }
 
     @property
     def group(self) -> str:
         """Name shared by all simulations of this composition."""
         return group_name(self.composition)
+
+
+def volume_factor_of(statepoint: Mapping[str, Any]) -> float:
+    """How many times the volume of the size rule a state point, as signac stores it, has."""
+    return float(statepoint.get(_VOLUME, 1.0))
 
 
 def group_name(composition: Composition) -> str:

@@ -100,7 +100,8 @@ def record(name: str, point: dict[str, float], seed: int, **changes: object) -> 
     row |= {"record": name, "group": name.split("/", maxsplit=1)[0], **point, "rho_target": point["rho"], "phi": 0.05}
     row |= {"g": g, "g_error": 0.02 * clean, "g_block": np.stack([g, g]), "block_frames": np.array([10, 10])}
     row |= {"n_blocks": 2, "n_frames": 20, "verdict": "passed", "engine": "ideal", "device": "cpu", **text}
-    row |= {"preset": "made-up", "start": "dispersed", "capped": False, "steps_production": 100, **changes}
+    row |= {"preset": "made-up", "start": "dispersed", "capped": False, "steps_production": 100}
+    row |= {"volume_factor": 1.0, **changes}
     return row
 
 

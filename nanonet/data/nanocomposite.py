@@ -40,9 +40,11 @@ class Nanocomposite:
         include_failed: also records that failed their equilibration checks; never to train a
             model that is published.
         least: smallest number of compositions that is enough.
+        volume_factor: only records from boxes of this many times the volume of the size rule; ``None`` for all. The
+            RDF of an aggregate depends on the box, and no input says which it was.
 
     Raises:
-        ConfigError: ``least`` is below 1.
+        ConfigError: ``least`` is below 1, or ``volume_factor`` is.
     """
 
     name = "nanocomposite"
@@ -62,9 +64,13 @@ class Nanocomposite:
         include_short: bool = False,
         include_failed: bool = False,
         least: int = 1,
+        volume_factor: float | None = 1.0,
     ) -> None:
         if least < 1:
             raise ConfigError(f"least must be at least 1 composition, got {least!r}")
+        if volume_factor is not None and not volume_factor >= 1:
+            raise ConfigError(f"volume_factor must be 1 or more, or null for all boxes, got {volume_factor!r}")
+        self.volume_factor = None if volume_factor is None else float(volume_factor)
         self.path, self.least = path, int(least)
         self.include_short, self.include_failed = bool(include_short), bool(include_failed)
 
@@ -75,6 +81,7 @@ class Nanocomposite:
             "include_short": self.include_short,
             "include_failed": self.include_failed,
             "least": self.least,
+            "volume_factor": self.volume_factor,
         }
 
     def read(self) -> Dataset:
@@ -97,15 +104,19 @@ class Nanocomposite:
             {"passed"} | ({"short"} if self.include_short else set()) | ({"failed"} if self.include_failed else set())
         )
         finite = np.isfinite(records["g"].values).all(axis=1)
-        rows = [row for row, verdict in enumerate(verdicts) if verdict in wanted and finite[row]]
+        boxes = records["volume_factor"].values
+        fits = np.ones(len(boxes), dtype=bool) if self.volume_factor is None else boxes == self.volume_factor
+        rows = [row for row, verdict in enumerate(verdicts) if verdict in wanted and finite[row] and fits[row]]
         counts = dict(sorted(Counter(verdicts).items()))
         groups = [str(value) for value in records["group"].values[rows]]
         if len(set(groups)) < self.least:
+            away = int((~fits).sum())
+            others = f", {away} of them in other boxes than volume_factor = {self.volume_factor}" if away else ""
             raise DataError(
                 f"{file} has {len(set(groups))} compositions to learn from, at least {self.least} are needed; its "
-                f"{len(verdicts)} records: {', '.join(f'{n} {v}' for v, n in counts.items()) or 'none'}. Simulate on "
-                "(`make simulate`), take flagged records with dataset.include_short=true, or ask for fewer with "
-                "dataset.least=..."
+                f"{len(verdicts)} records: {', '.join(f'{n} {v}' for v, n in counts.items()) or 'none'}{others}. "
+                "Simulate on (`make simulate`), take flagged records with dataset.include_short=true, or ask for fewer "
+                "with dataset.least=..."
             )
         unit = str(records["r"].attrs.get("units", "sigma"))
         error = records["g_error"].values[rows]

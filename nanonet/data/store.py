@@ -13,6 +13,8 @@ g, g_error         record, r          RDF and its standard error (blocks, correl
 g_block            record, block, r   RDF of each block, NaN beyond ``n_blocks``
 block_frames       record, block      frames in each block, 0 beyond ``n_blocks``
 n_frames ...       record             sizes: frames, n_np, n_chains, n_beads, n_blocks
+volume_factor      record             how many times the volume that the size rule gives (1 in
+                                      files that do not have it)
 n_transient        record             blocks of the production before these that still relaxed; they
                                       count as equilibration (0 in files that do not have it)
 verdict, reasons   record             passed, short or failed, and why
@@ -79,10 +81,12 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
         for quantity in ("density", "energy", "temperature", "pressure")
         for suffix in ("", "_error", "_drift")
     },
-    **dict.fromkeys(("r2_end", "rg2", "msd_np", "halves_chi2", "dt", "core_hours"), (("record",), "f")),
+    **dict.fromkeys(
+        ("r2_end", "rg2", "msd_np", "halves_chi2", "dt", "core_hours", "volume_factor"), (("record",), "f")
+    ),
 }
 #: Variables that files of an earlier nanonet lack, with what they mean there.
-_LATER: dict[str, int] = {"n_transient": 0}
+LATER: dict[str, float] = {"n_transient": 0, "volume_factor": 1.0}
 _DTYPES: dict[str, Any] = {"f": np.float64, "i": np.int64, "s": object, "b": np.bool_}
 
 
@@ -147,7 +151,7 @@ def read(path: str | os.PathLike[str]) -> xr.Dataset:
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{file} is not a readable NetCDF file ({error}); export it again") from error
     if "record" in dataset.sizes:
-        for name, value in _LATER.items():
+        for name, value in LATER.items():
             if name not in dataset:
                 dataset[name] = ("record", np.full(dataset.sizes["record"], value))
     for name, (_, kind) in VARIABLES.items():

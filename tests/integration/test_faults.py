@@ -68,6 +68,7 @@ POINT = "design.points=[{D: 2, N: 25, phi: 0.06, eps_np_np: 1, eps_p_np: 1}]"
         (["workers=0"], r"workers must be a whole number above 0, got 0"),
         (["workers=two"], r"workers must be a whole number above 0, got 'two'"),
         (["replicas=0"], r"replicas must be a whole number above 0, got 0"),
+        (["volume_factors=[0.5]"], r"volume_factors must be numbers, 1 or more, got \[0.5\]"),
         (["extend_until_passed=-1"], r"extend_until_passed must be a whole number of blocks, 0 or more, got -1"),
         (["extend_blocks=-1"], r"extend_blocks must be a whole number of blocks, 0 or more, got -1"),
         (["starts=[melted]"], r"starts must name dispersed, aggregated or both, got \['melted'\]"),
@@ -114,6 +115,19 @@ def test_dry_run_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert configured(tmp_path, "dry_run=true", "design.n=3", "replicas=2") == 0
     assert "6 state points, about" in capsys.readouterr().out
     assert not (tmp_path / "w").exists()
+
+
+def test_boxes_of_twice_the_volume_cost_more_or_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ("dry_run=true", "protocol=workstation", "design=list", POINT, "volume_factors=[1,2]")
+    assert configured(tmp_path, *settings) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:3]]
+    one, twice = (int(row[7].replace(",", "")) for row in rows)
+    assert twice == pytest.approx(2 * one, rel=0.01)
+    assert configured(tmp_path, *settings, f"protocol.n_beads_max={one + 100}") == 0
+    text = capsys.readouterr().out
+    assert "1 state point, about" in text
+    assert "1 design point skipped" in text
+    assert "volume_factor = 2" in text
 
 
 def test_a_workspace_that_another_process_holds(tmp_path: Path) -> None:

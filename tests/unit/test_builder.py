@@ -73,6 +73,9 @@ def test_more_nanoparticles_or_a_wider_box_mean_a_larger_system() -> None:
     wanted = composition(phi=0.05)
     first = system_size(wanted)
     assert system_size(wanted, n_np_min=60).n_np == 60
+    twice = system_size(wanted, volume_factor=2)
+    assert twice.n_np == 2 * first.n_np
+    assert twice.length**3 == pytest.approx(2 * first.length**3, rel=0.01)
     assert system_size(wanted, enlarge=1.05).length > 1.03 * first.length
 
 

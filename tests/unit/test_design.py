@@ -17,7 +17,7 @@ from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError
 from nanonet.paths import CONF, REFERENCE
 from simulations.builder import system_size
-from simulations.design import RANGES, Csv, LatinHypercube, List, Records, Sobol, choose, ranges
+from simulations.design import RANGES, Csv, LatinHypercube, List, Records, Run, Sobol, choose, ranges
 from simulations.protocol import Protocol
 from simulations.workspace import StatePoint
 
@@ -172,16 +172,16 @@ def test_the_line_of_a_csv_that_is_wrong_is_named(tmp_path: Path, rows: list[str
 def test_a_csv_says_how_each_simulation_begins(tmp_path: Path) -> None:
     file = write(
         tmp_path / "d.csv",
-        "D,N,phi,eps_np_np,eps_p_np,start,replica",
-        "3,40,0.06,0.5,1.0,dispersed,0",
-        "3,40,0.06,0.5,1.0,aggregated,2",
-        "2,25,0.02,2.5,0.4,,",
-        "3,40,0.06,0.5,1.0,aggregated,2",
+        "D,N,phi,eps_np_np,eps_p_np,start,replica,volume_factor",
+        "3,40,0.06,0.5,1.0,dispersed,0,",
+        "3,40,0.06,0.5,1.0,aggregated,2,2",
+        "2,25,0.02,2.5,0.4,,,",
+        "3,40,0.06,0.5,1.0,aggregated,2,2.0",
     )
     choice = choose(Csv(file), n_np_min=4, n_beads_max=20_000)
     first, second = (point for point, _ in choice.points)
-    assert choice.runs(first, [("dispersed", 7)]) == (("dispersed", 0), ("aggregated", 2))
-    assert choice.runs(second, [("aggregated", 7)]) == (("dispersed", 0),)
+    assert choice.runs(first, [Run(replica=7)]) == (Run(), Run("aggregated", 2, 2.0))
+    assert choice.runs(second, [Run(replica=7)]) == (Run(),)
     choice.write(tmp_path / "again.csv")
     again = choose(Csv(str(tmp_path / "again.csv")), n_np_min=4, n_beads_max=20_000)
     assert again.points == choice.points
@@ -191,18 +191,22 @@ def test_a_csv_says_how_each_simulation_begins(tmp_path: Path) -> None:
         n_np_min=4,
         n_beads_max=20_000,
     )
-    assert bare.runs(bare.points[0][0], [("aggregated", 7)]) == [("aggregated", 7)]
+    assert bare.runs(bare.points[0][0], [Run("aggregated", 7)]) == [Run("aggregated", 7)]
 
 
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("clustered,0", "line 2: start must be dispersed or aggregated, got 'clustered'"),
-        (",-1", "line 2: replica .*'-1'"),
+        ("clustered,0,1", "line 2: start must be dispersed or aggregated, got 'clustered'"),
+        (",-1,1", "line 2: replica .*'-1'"),
+        (",,0.5", "line 2: volume_factor must be a number, 1 or more, got '0.5'"),
+        (",,twice", "line 2: volume_factor .*'twice'"),
     ],
 )
 def test_a_csv_with_a_start_that_is_none_is_refused(tmp_path: Path, row: str, words: str) -> None:
-    file = write(tmp_path / "d.csv", "D,N,phi,eps_np_np,eps_p_np,start,replica", f"3,40,0.06,0.5,1.0,{row}")
+    file = write(
+        tmp_path / "d.csv", "D,N,phi,eps_np_np,eps_p_np,start,replica,volume_factor", f"3,40,0.06,0.5,1.0,{row}"
+    )
     with pytest.raises(ConfigError, match=words):
         Csv(file)
 
@@ -213,12 +217,12 @@ def test_the_simulations_of_a_data_set_are_asked_for_once_more() -> None:
     protocol = Protocol.from_mapping(yaml.safe_load((CONF / "protocol" / "workstation.yaml").read_text()))
     design = Records()
     made = {
-        StatePoint(composition, protocol, "lammps", replica, start)
+        StatePoint(composition, protocol, "lammps", replica, start, volume_factor=factor)
         for composition in design.compositions()
-        for start, replica in design.runs(composition)
+        for start, replica, factor in design.runs(composition)
     }
-    asked = set(zip(shipped["group"].values, shipped["start"].values, shipped["replica"].values, strict=True))
-    assert {(point.group, point.start, point.replica) for point in made} == asked
+    asked = set(zip(*(shipped[name].values for name in ("group", *Run._fields)), strict=True))
+    assert {(point.group, point.start, point.replica, point.volume_factor) for point in made} == asked
     passed = Records(passed=True, n=5)
     assert len(list(choose(passed, n_np_min=4, n_beads_max=40_000).points)) == 5
     good = shipped.isel(record=shipped["verdict"].values == "passed")

@@ -238,6 +238,19 @@ def test_reader_leaves_flagged_records_out_unless_asked(tmp_path: Path) -> None:
         Nanocomposite(path=file, least=2).read()
 
 
+def test_reader_takes_one_size_of_boxes(tmp_path: Path) -> None:
+    """The RDF of an aggregate depends on the box, which no input tells."""
+    rows = [
+        record(f"c{i}/{k}", point, i, volume_factor=1.0 + k) for i, point in enumerate(compositions(3)) for k in (0, 1)
+    ]
+    file = str(store.write(store.from_records(rows, standard_grid()), tmp_path / "records.nc"))
+    assert [len(Nanocomposite(path=file, volume_factor=factor).read()) for factor in (1, 2, None)] == [3, 3, 6]
+    with pytest.raises(DataError, match=r"0 compositions .* 6 passed, 6 of them in other boxes than volume_factor = 4"):
+        Nanocomposite(path=file, volume_factor=4, least=1).read()
+    with pytest.raises(ConfigError, match="volume_factor must be 1 or more, or null for all boxes, got 0"):
+        Nanocomposite(volume_factor=0)
+
+
 def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="make simulate"):
         Nanocomposite(path=str(tmp_path / "none.nc")).read()

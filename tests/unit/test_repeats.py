@@ -89,6 +89,7 @@ def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     common = {
         **dict.fromkeys(("density_drift", "energy_drift", "halves_chi2", "msd_np", "core_hours"), 1.0),
         "n_transient": 0,
+        "volume_factor": 1.0,
         "preset": "workstation",
         "replica": 0,
         "device": "cpu",

@@ -25,6 +25,7 @@ from simulations.workspace import (
     locked,
     point_by_id,
     process_name,
+    volume_factor_of,
     write_json,
 )
 
@@ -89,6 +90,16 @@ def test_physics_names_a_state_point(space: Workspace, composition: Composition,
     values = {"name": "workstation", **changed}
     one = space.point(StatePoint(composition, Protocol("workstation"))).id
     assert space.point(StatePoint(composition, Protocol(**values))).id != one
+
+
+def test_a_larger_box_is_another_state_point(space: Workspace, composition: Composition) -> None:
+    """One as large as the size rule says has the name it had before there was a choice."""
+    protocol = Protocol("workstation")
+    one, twice = (StatePoint(composition, protocol, volume_factor=factor) for factor in (1.0, 2.0))
+    assert "volume_factor" not in one.to_dict()
+    assert volume_factor_of(one.to_dict()) == 1
+    assert volume_factor_of(space.point(twice).statepoint) == 2
+    assert space.point(one).id != space.point(twice).id
 
 
 def test_a_value_computed_in_two_ways_is_one_state_point(space: Workspace) -> None:
