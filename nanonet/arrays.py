@@ -13,6 +13,16 @@ from nanonet.errors import InputError
 FloatArray = NDArray[np.floating[Any]]
 
 
+def two_axes(values: FloatArray) -> FloatArray:
+    """Numbers (n,) as (n, 1); others as they are."""
+    return values[:, None] if values.ndim == 1 else values
+
+
+def of_rows(values: FloatArray) -> FloatArray:
+    """One number per row: numbers (n,) as they are, of (n, length) the root mean square over the length."""
+    return values if values.ndim == 1 else np.asarray(np.sqrt((values**2).mean(axis=1)))
+
+
 def frozen_array(
     value: ArrayLike,
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nanonet.arrays import FloatArray, frozen_array
+from nanonet.arrays import FloatArray, frozen_array, two_axes
 from nanonet.errors import CheckpointError, ConfigError
 
 
@@ -53,9 +53,10 @@ class Band:
     belong to places on a scale that is common to all records: w(p_j), linear between the points of ``grid``, constant
     beyond; the problem says where the bins of a record lie (:func:`nanonet.data.problem.places`).
 
-    s is the standard deviation of the members in code space (root mean square over the codes),
-    one number per record; so the band needs no decoding of members. s0 and the w_j come from
-    held-out records (:func:`nanonet.training.calibration.calibrate`).
+    s is the standard deviation of the members in code space (root mean square over the codes), one number per record,
+    so that the band needs no decoding of members; or s_j at each bin, where the representation knows it
+    (:class:`nanonet.representations.base.Spreading`): members may agree on the tail of an RDF and not on its peak. s0
+    and the w_j come from held-out records (:func:`nanonet.training.calibration.calibrate`).
 
     Args:
         scale: on which the band is symmetric.
@@ -81,7 +82,7 @@ class Band:
                 raise ConfigError("the places that the widths of a band belong to must rise")
 
     def half_width(self, spread: FloatArray, places: FloatArray | None = None) -> FloatArray:
-        """w_j sqrt(s0^2 + s^2) on the scale u, shape (n, length), of spreads s (n,).
+        """w_j sqrt(s0^2 + s^2) on the scale u, shape (n, length), of spreads s, (n,) or (n, length).
 
         Args:
             spread: s.
@@ -95,7 +96,7 @@ class Band:
             if places is None:
                 raise ConfigError("this band has a width per place, and the problem does not say where the bins lie")
             width = np.interp(places, self.grid, self.width)
-        return np.sqrt(self.offset**2 + np.asarray(spread) ** 2)[:, None] * width
+        return two_axes(np.sqrt(self.offset**2 + np.asarray(spread) ** 2)) * width
 
     def around(
         self, targets: FloatArray, spread: FloatArray, places: FloatArray | None = None

@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nanonet.arrays import FloatArray, frozen_array
+from nanonet.arrays import FloatArray, frozen_array, of_rows
 from nanonet.data.table import Table
 from nanonet.errors import InputError, NotFittedError
 from nanonet.features.base import Features
 from nanonet.mixtures import MixtureFeatures, MixtureRegressor
 from nanonet.parts import describe, load_part, save_part
 from nanonet.regressors.base import Regressor
-from nanonet.representations.base import Conditioned, Representation
+from nanonet.representations.base import Conditioned, Representation, Spreading
 
 
 class Surrogate:
@@ -98,12 +98,20 @@ class Surrogate:
         return self.regressor.members(self.features.transform(inputs))
 
     def predict_with_spread(self, inputs: Table) -> tuple[FloatArray, FloatArray]:
-        """Targets, and the spread (n,) of the members in code space, for one evaluation of them.
+        """Targets, and the spread of the members, for one evaluation of them.
 
-        s = sqrt(mean over codes of the members' variance), see :class:`nanonet.band.Band`.
+        s = sqrt(mean over codes of the members' variance), shape (n,), or s_j at each bin, (n, length), where the
+        representation is :class:`nanonet.representations.base.Spreading`. See :class:`nanonet.band.Band`.
         """
         members = self._members(inputs)
-        return self._decode(members.mean(axis=0), inputs), np.sqrt(members.var(axis=0).mean(axis=1))
+        targets = self._decode(members.mean(axis=0), inputs)
+        if isinstance(self.representation, Spreading):
+            return targets, self.representation.spread(members, inputs)
+        return targets, np.sqrt(members.var(axis=0).mean(axis=1))
+
+    def disagreement(self, inputs: Table) -> FloatArray:
+        """One number (n,) per record that rises with how far the members are apart."""
+        return of_rows(self.predict_with_spread(inputs)[1])
 
     def ensemble(self, inputs: Table) -> FloatArray:
         """Decoded prediction of each member, shape (m, n) or (m, n, length)."""

@@ -172,7 +172,7 @@ class Active:
                 "name one for nanocomposites with design.model=..."
             ) from error
         x = coverage.place(surrogate.features.transform(inputs))
-        _, spread = surrogate.predict_with_spread(inputs.take(slice(0, len(points))))
+        spread = surrogate.disagreement(inputs.take(slice(0, len(points))))
         if not np.ptp(spread) > 0:
             raise ConfigError(
                 f"the members of the model {checkpoint.name} agree alike everywhere, so it has no wishes; "

@@ -92,6 +92,23 @@ class Representation(Protocol):
 
 
 @runtime_checkable
+class Spreading(Protocol):
+    """A conditioned representation that knows cheaply how far the members of an ensemble are apart at each bin."""
+
+    def spread(self, members: FloatArray, inputs: Table) -> FloatArray:
+        """Standard deviation over the members at each bin, on a scale of the representation's own.
+
+        Args:
+            members: codes that they predict, shape (m, n, d).
+            inputs: of the n records.
+
+        Returns:
+            Shape (n, n_bins), finite and not negative; 0 where all members say the same.
+        """
+        ...
+
+
+@runtime_checkable
 class Conditioned(Protocol):
     """A representation whose mapping depends on the inputs of each record, as where a curve begins on a diameter.
 

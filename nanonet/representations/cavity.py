@@ -103,13 +103,21 @@ class Cavity:
 
     def decode(self, codes: ArrayLike, inputs: Table) -> FloatArray:
         """RDFs of codes; what lies below the floor is 0."""
-        r = self._grid()
-        curves = self.of.decode(codes)
-        shift, depth = self._numbers(inputs, len(curves))
-        log_b = _log_boltzmann(r, shift / LJ_MINIMUM, depth)
-        found = np.stack([_cubic(self.low, self.step, own, r - by) for own, by in zip(curves, shift, strict=True)])
-        g = np.exp(np.clip(found + log_b, -LARGEST, LARGEST))
+        g = np.exp(np.clip(self._log_g(self.of.decode(codes)[None], inputs)[0], -LARGEST, LARGEST))
         return np.where(g < self.floor, 0.0, g)
+
+    def spread(self, members: FloatArray, inputs: Table) -> FloatArray:
+        """Standard deviation over members (m, n, d) of log10 max(g, floor) at each bin, shape (n, n_bins) [decades]."""
+        curves = self.of.decode(np.concatenate(list(members)))
+        log_g = self._log_g(curves.reshape(len(members), -1, curves.shape[1]), inputs)
+        return np.asarray(np.maximum(log_g, math.log(self.floor)).std(axis=0) / math.log(10.0))
+
+    def _log_g(self, curves: FloatArray, inputs: Table) -> FloatArray:
+        """Ln g of ln y on the grid of s, shape (m, n, n_s), for the inputs of the n records; shape (m, n, n_bins)."""
+        r = self._grid()
+        shift, depth = self._numbers(inputs, curves.shape[1])
+        found = [_cubic(self.low, self.step, curves[:, row], r - by) for row, by in enumerate(shift)]
+        return np.stack(found, axis=1) + _log_boltzmann(r, shift / LJ_MINIMUM, depth)
 
     def _numbers(self, inputs: Table, n: int) -> tuple[FloatArray, FloatArray]:
         """2^(1/6) D and eps_np_np of each record."""
@@ -179,9 +187,10 @@ def _log_boltzmann(r: FloatArray, diameter: FloatArray, depth: FloatArray) -> Fl
 
 
 def _cubic(start: float, step: float, values: FloatArray, at: FloatArray) -> FloatArray:
-    """Values on an even grid, interpolated by the cubic through the four nearest points; constant beyond its ends."""
-    place = np.clip((at - start) / step, 0.0, len(values) - 1.0)
-    first = np.clip(np.floor(place).astype(int) - 1, 0, len(values) - 4)
+    """Values (..., n) on an even grid, interpolated by the cubic through the four nearest points; constant beyond."""
+    count = values.shape[-1]
+    place = np.clip((at - start) / step, 0.0, count - 1.0)
+    first = np.clip(np.floor(place).astype(int) - 1, 0, count - 4)
     t = place - first
     weights = (
         -(t - 1) * (t - 2) * (t - 3) / 6,
@@ -189,4 +198,4 @@ def _cubic(start: float, step: float, values: FloatArray, at: FloatArray) -> Flo
         -t * (t - 1) * (t - 3) / 2,
         t * (t - 1) * (t - 2) / 6,
     )
-    return np.asarray(sum(weight * values[first + k] for k, weight in enumerate(weights)))
+    return np.asarray(sum(weight * values[..., first + k] for k, weight in enumerate(weights)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nanonet.arrays import FloatArray
+from nanonet.arrays import FloatArray, of_rows, two_axes
 from nanonet.band import Band, Scale
 from nanonet.statistics import Estimate, estimate, of_set, spearman
 
@@ -25,10 +25,6 @@ NEIGHBOURS, LEAST_VALUES = 3, 30
 CLOSING = 2
 #: Candidates for the offset s0, in units of the root-mean-square spread.
 OFFSETS = (0.1, 0.3, 1.0, 3.0, 10.0)
-
-
-def _two_axes(values: FloatArray) -> FloatArray:
-    return values[:, None] if values.ndim == 1 else values
 
 
 def calibrate(
@@ -49,6 +45,9 @@ def calibrate(
     ``level`` of e_ij / (a_j sigma_i) over the bins that count: on a logarithmic scale those where
     the true value reaches the floor.
 
+    With a spread s_ij at each bin sigma_ij = sqrt(s0^2 + s_ij^2) takes the place of sigma_i, and s0 is the candidate
+    under which normal errors of standard deviations in proportion to sigma_ij are likeliest.
+
     With ``places`` p_ij the widths belong to them: w(p) is the quantile of e_ij / sigma_i among the values that count
     next to p, three per record, smoothed along p. The quantile is ``level`` (n + 1) / n with n groups, as in split
     conformal prediction (Lei et al. 2018), for with few groups that of the known errors is too small for the next one.
@@ -57,7 +56,7 @@ def calibrate(
     Args:
         predicted: of held-out records, shape (n,) or (n, length); rows with NaN are left out.
         truth: of the same; NaN where one of several numbers is not known.
-        spread: of the members in code space, shape (n,).
+        spread: of the members, shape (n,), or at each bin (n, length).
         groups: of the records.
         scale: on which errors are alike.
         level: share of values inside.
@@ -69,7 +68,7 @@ def calibrate(
     Returns:
         ``None`` with fewer than 3 groups: too few to say anything.
     """
-    predicted, truth = _two_axes(predicted), _two_axes(truth)
+    predicted, truth = two_axes(predicted), two_axes(truth)
     known = np.isfinite(predicted).all(axis=1)
     if len(set(np.asarray(groups)[known].tolist())) < LEAST_GROUPS:
         found = len(set(np.asarray(groups)[known].tolist()))
@@ -80,12 +79,21 @@ def calibrate(
     size = np.sqrt(np.nanmean(errors**2, axis=1)) + 1e-12
     typical = float(np.sqrt((spread**2).mean()))
     offsets = [factor * typical for factor in OFFSETS] if typical > 0 else [1.0]
-    offset = min(offsets, key=lambda s0: float(np.var(np.log(size / np.sqrt(s0**2 + spread**2)))))
-    sigma = np.sqrt(offset**2 + spread**2)[:, None]
+    counts = _counting(truth, scale)
+
+    def misfit(s0: float) -> float:
+        sigma = np.sqrt(s0**2 + spread**2)
+        if spread.ndim == 1:
+            return float(np.var(np.log(size / sigma)))
+        # minus the logarithm of the likelihood, the common factor at its best
+        return float(np.log(sigma[counts]).mean() + 0.5 * np.log(((errors / sigma)[counts] ** 2).mean() + 1e-24))
+
+    offset = min(offsets, key=misfit)
+    sigma = two_axes(np.sqrt(offset**2 + spread**2))
     if places is not None:
         count = len(set(np.asarray(groups)[known].tolist()))
         grid, width = _by_place(
-            errors / sigma, np.asarray(places)[known], _counting(truth, scale), min(1.0, level * (count + 1) / count)
+            errors / sigma, np.asarray(places)[known], counts, min(1.0, level * (count + 1) / count)
         )
         return Band(scale=scale, width=width, offset=offset, level=level, grid=grid)
     # A number that is known for no held-out record gets the mean width.
@@ -95,7 +103,6 @@ def calibrate(
     profile = np.sqrt(_smooth(square) if curve else square)
     # Bins that are never wrong, inside the core, still get a sliver of the mean width.
     profile = np.maximum(profile, 1e-2 * np.sqrt((profile**2).mean()) + 1e-12)
-    counts = _counting(truth, scale)
     relative = errors / (sigma * profile)
     together = float(np.quantile(relative[counts], level)) if counts.any() else 1.0
     factor = np.full(len(profile), together)
@@ -218,7 +225,7 @@ def coverage(
     Returns:
         ``None`` with fewer than 4 groups.
     """
-    predicted, truth, groups = _two_axes(predicted), _two_axes(truth), np.asarray(groups)
+    predicted, truth, groups = two_axes(predicted), two_axes(truth), np.asarray(groups)
     known = np.isfinite(predicted).all(axis=1)
     predicted, truth, spread, groups = predicted[known], truth[known], np.asarray(spread)[known], groups[known]
     if len(np.unique(groups)) <= LEAST_GROUPS:
@@ -249,7 +256,7 @@ def coverage(
         constant_inside=whole.constant_inside,
         constant_width=whole.constant_width,
         level=level,
-        rank=of_set(lambda rows: spearman(spread[rows], size[rows]), groups),
+        rank=of_set(lambda rows: spearman(of_rows(spread)[rows], size[rows]), groups),
         records=(100.0 * _means(own, counts)[0], own[1].mean(axis=1), size),
         regions={name: share(counts & mask) for name, mask in parts.items()},
     )
@@ -266,7 +273,7 @@ def share_inside(
         groups: of the records.
         scale: of the band; on a logarithmic one values below its floor do not count.
     """
-    true, low, high = (_two_axes(np.asarray(values, dtype=float)) for values in (truth, *ends))
+    true, low, high = (two_axes(np.asarray(values, dtype=float)) for values in (truth, *ends))
     inside = np.asarray((true >= low) & (true <= high), dtype=float)
     return estimate(100.0 * _means((inside, inside), _counting(true, scale))[0], np.asarray(groups))
 

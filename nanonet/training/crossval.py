@@ -39,7 +39,7 @@ class FoldResult:
         name: of the fold.
         train, test: row numbers in the data set.
         predicted: of the test records, in the target's unit.
-        spread: of the members in code space, per test record.
+        spread: of the members, per test record, or at each of its bins.
         floor: test targets through the representation alone; NaN for a model without one.
         codes, codes_predicted: of the test records, (n, d); ``codes_train`` and
             ``codes_train_predicted`` of the training records.

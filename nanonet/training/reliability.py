@@ -23,7 +23,7 @@ def calibration(file: Path, spread: FloatArray, size: FloatArray, unit: str, cov
 
     Args:
         file: to write.
-        spread: of the members in code space, shape (n,).
+        spread: of the members, one number per record.
         size: of the error of each record.
         unit: of the error.
         cover: how the band does; ``None`` where it could not be judged.
@@ -36,7 +36,7 @@ def calibration(file: Path, spread: FloatArray, size: FloatArray, unit: str, cov
             ax.figure.colorbar(shown, ax=ax, label="records", shrink=0.8)
         else:
             ax.plot(spread, size, ".", color=draw.TEST)
-        ax.set(xlabel="spread of the members in code space", ylabel=f"error [{unit}]", ylim=(0, None), xlim=(0, None))
+        ax.set(xlabel="spread of the members", ylabel=f"error [{unit}]", ylim=(0, None), xlim=(0, None))
         if cover is not None and cover.rank.n_groups:
             ax.set_title(f"rank correlation {cover.rank.text(2)}", fontsize=9)
         if cover is not None and parts:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nanonet.arrays import FloatArray
+from nanonet.arrays import FloatArray, of_rows
 from nanonet.band import Band, Scale
 from nanonet.checkpoint import MANIFEST, Checkpoint, versions
 from nanonet.coverage import Coverage
@@ -277,7 +277,7 @@ def _figures(
     )
     if dataset.axis is not None:
         predicted = np.full_like(dataset.targets, np.nan)
-        spread = np.full(len(dataset), np.nan)
+        spread = np.full((len(dataset), *found["spread"].shape[1:]), np.nan)
         predicted[rows], spread[rows] = found["predicted"], found["spread"]
         ends = None
         if band is not None:
@@ -295,6 +295,6 @@ def _figures(
     size = np.sqrt(np.nanmean(difference.reshape(len(rows), -1) ** 2, axis=1))
     unit = decades(scale, dataset.unit)
     title = "Error and spread of the members" + (", and what bands hold" if cover and cover.regions else "")
-    calibration(file(title, "calibration"), found["spread"], size, unit, cover)
+    calibration(file(title, "calibration"), of_rows(found["spread"]), size, unit, cover)
     log.info("%d figures in %s", len(made), folder)
     return made, parity

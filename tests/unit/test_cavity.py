@@ -11,9 +11,11 @@ from nanonet.domain.rdf import standard_grid
 from nanonet.errors import InputError
 from nanonet.features.composition import CompositionFeatures
 from nanonet.metrics.general import LogError
+from nanonet.regressors.forest import Forest
 from nanonet.regressors.neighbours import Mean
+from nanonet.representations.base import Spreading
 from nanonet.representations.cavity import Cavity
-from nanonet.representations.transforms import Identity, Log10
+from nanonet.representations.transforms import PCA, Identity, Log10
 from nanonet.surrogate import Surrogate
 from nanonet.units import LJ_MINIMUM
 from tests.synthetic import log_error, synthetic_rdf
@@ -107,3 +109,36 @@ def test_the_shipped_records_are_nearer_to_each_other_that_way() -> None:
             found.append(LogError().values(one, model.predict(one.inputs))[0])
         error[name] = np.mean(found)
     assert error["cavity"] < 0.8 * error["log"]
+
+
+def test_members_are_apart_where_their_rdfs_are() -> None:
+    """The standard deviation of the decoded members themselves, on the logarithmic scale; 0 where all say the same."""
+    rng = np.random.default_rng(5)
+    inputs = table([2.0, 2.6, 3.3], [0.3, 1.0, 2.5])
+    g = np.array([synthetic_rdf(rng, D=float(d), peak=4.0) for d in inputs["D"]])
+    part = Cavity(of=PCA(n_components=2, of=Identity(lowest=None))).fit(g, inputs)
+    codes = part.encode(g, inputs)
+    members = codes + rng.normal(size=(5, 1, 2))
+    found = part.spread(members, inputs)
+    decoded = np.stack([part.decode(own, inputs) for own in members])
+    np.testing.assert_allclose(found, np.log10(np.maximum(decoded, part.floor)).std(axis=0), atol=1e-12)
+    assert found.max() > 0.01
+    assert part.spread(np.stack([codes, codes]), inputs).max() == 0.0
+    assert isinstance(part, Spreading)
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_a_surrogate_says_how_far_its_members_are_apart(curves: bool) -> None:
+    """At each bin where the representation knows it, else in code space; either way one number for a record."""
+    rng = np.random.default_rng(6)
+    inputs = Table({"D": np.linspace(2.0, 3.3, 12), "eps_np_np": np.linspace(0.3, 2.5, 12)})
+    g = np.array([synthetic_rdf(rng, D=float(d), peak=4.0) for d in inputs["D"]])
+    part = Cavity() if curves else Log10()
+    model = Surrogate(CompositionFeatures(columns=("D", "eps_np_np")), Forest(n_trees=5, seed=0), part).fit(inputs, g)
+    predicted, spread = model.predict_with_spread(inputs)
+    np.testing.assert_allclose(predicted, model.predict(inputs))
+    assert spread.shape == ((12, 100) if curves else (12,))
+    apart = model.disagreement(inputs)
+    assert apart.shape == (12,)
+    assert (apart > 0).all()
+    np.testing.assert_allclose(apart, np.sqrt((spread.reshape(12, -1) ** 2).mean(axis=1)))

@@ -155,6 +155,28 @@ def test_a_calibrated_band_holds_what_it_says_and_follows_the_spread() -> None:
     assert found.rank.low > 0.4
 
 
+def test_a_spread_at_each_bin_makes_a_band_as_wide_as_each_bin_needs() -> None:
+    """Records that are alike in all, of which some bins are known ten times as well: one number cannot tell."""
+    random = np.random.default_rng(4)
+    scale = Scale(log=True, floor=0.01)
+    spread = np.where(random.random((80, 30)) < 0.5, 0.02, 0.2)
+    truth = np.exp(random.normal(0, 0.5, (80, 30)))
+    predicted = truth * 10 ** (spread * random.standard_normal((80, 30)))
+    groups = np.arange(80).astype(str)
+    found = coverage(predicted, truth, spread, groups, scale, 0.9)
+    of_record = coverage(predicted, truth, np.sqrt((spread**2).mean(axis=1)), groups, scale, 0.9)
+    assert found is not None
+    assert of_record is not None
+    assert 86 <= found.inside.value <= 94
+    assert found.width < 0.8 * of_record.width
+    band = calibrate(predicted, truth, spread, groups, scale, 0.9)
+    assert band is not None
+    low, high = band.around(predicted, spread)
+    for known in (0.02, 0.2):
+        here = spread == known
+        assert 0.85 <= ((truth >= low) & (truth <= high))[here].mean() <= 0.97
+
+
 def test_a_band_without_spread_has_one_width() -> None:
     predicted, truth, _, groups = _errors(20, np.random.default_rng(2))
     band = calibrate(predicted, truth, np.zeros(20), groups, Scale(log=True), 0.9)

@@ -32,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def spread(model: str, points: list) -> np.ndarray:
     checkpoint = load(model).checkpoint
-    return checkpoint.surrogate.predict_with_spread(checkpoint.problem.parse(points, {})[0])[1]
+    return checkpoint.surrogate.disagreement(checkpoint.problem.parse(points, {})[0])
 
 
 def test_proposes_where_members_disagree(model: str) -> None:

@@ -46,7 +46,7 @@ class Strategy:
     A model that learns the *target* gives mean m and spread s of its members, and with the goal's
     threshold t the probability Phi((m - t) / s) of a find. One that learns the *find* (0 or 1)
     gives the probability itself. Without a goal a model has nothing to say but how far its members
-    are apart: s in code space (:meth:`nanonet.surrogate.Surrogate.predict_with_spread`), for targets of any shape.
+    are apart: s (:meth:`nanonet.surrogate.Surrogate.disagreement`), for targets of any shape.
 
     Args:
         acquisition: how to choose.
@@ -134,8 +134,7 @@ class Strategy:
         x = model.features.transform(inputs)
         asked = model.features.transform(answers.inputs) if answers is not None and len(answers) else None
         if goal is None:
-            _, spread = model.predict_with_spread(inputs)
-            return Belief(x=x, std=spread, asked=asked)
+            return Belief(x=x, std=model.disagreement(inputs), asked=asked)
         threshold = goal.threshold(inputs)
         members = model.ensemble(inputs)
         if members.ndim != 2:
