@@ -24,6 +24,8 @@ DERIVED: Mapping[str, Callable[[Table], FloatArray]] = {
     "r_bridge": lambda t: LJ_MINIMUM * (t["D"] + MONOMER_DIAMETER),
     # What a contact between NPs gains against one with the polymer [epsilon].
     "eps_excess": lambda t: t["eps_np_np"] - t["eps_p_np"],
+    # What polymer loses where two NPs touch: the surface that they then share grows with D [epsilon sigma].
+    "wetting": lambda t: t["D"] * t["eps_p_np"],
 }
 
 
