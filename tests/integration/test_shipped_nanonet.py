@@ -54,6 +54,9 @@ def test_it_learned_from_shipped_simulations(model: Predictor) -> None:
 
 def test_it_is_closer_to_what_it_learned_from_than_the_mean(model: Predictor) -> None:
     dataset = Nanocomposite().read()
+    # records that were added later are outside its region, for most of them
+    known = set(model.checkpoint.info["data"]["learned"])
+    dataset = dataset.take([row for row, name in enumerate(dataset.names) if name in known])
     metric = LogError()
     learned = metric.values(dataset, model.evaluate(dataset.inputs).targets).mean()
     average = metric.values(dataset, np.repeat(dataset.targets.mean(axis=0)[None], len(dataset), axis=0)).mean()
