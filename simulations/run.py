@@ -129,9 +129,14 @@ def _runs(config: DictConfig) -> list[Run]:
     starts = list(config.starts)
     if not starts or set(starts) - set(STARTS):
         raise ConfigError(f"starts must name {', '.join(STARTS)} or both, got {starts}")
-    factors = [float(factor) for factor in config.volume_factors]
+    try:
+        factors = [float(factor) for factor in config.volume_factors]
+    except (TypeError, ValueError):
+        factors = []
     if not factors or not all(1 <= factor < math.inf for factor in factors):
-        raise ConfigError(f"volume_factors must be numbers, 1 or more, got {list(config.volume_factors)}")
+        raise ConfigError(
+            f"volume_factors must be a list of numbers, 1 or more, such as [1,2], got {config.volume_factors}"
+        )
     return [Run(start, replica, factor) for factor in factors for start in starts for replica in range(config.replicas)]
 
 
