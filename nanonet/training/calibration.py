@@ -273,9 +273,14 @@ def share_inside(
         groups: of the records.
         scale: of the band; on a logarithmic one values below its floor do not count.
     """
+    return estimate(share_of_each(truth, ends, scale), np.asarray(groups))
+
+
+def share_of_each(truth: FloatArray, ends: tuple[FloatArray, FloatArray], scale: Scale) -> FloatArray:
+    """Of each record the share of values between the ends of the band [%]; arguments as for :func:`share_inside`."""
     true, low, high = (two_axes(np.asarray(values, dtype=float)) for values in (truth, *ends))
     inside = np.asarray((true >= low) & (true <= high), dtype=float)
-    return estimate(100.0 * _means((inside, inside), _counting(true, scale))[0], np.asarray(groups))
+    return np.asarray(100.0 * _means((inside, inside), _counting(true, scale))[0])
 
 
 def _left_out(

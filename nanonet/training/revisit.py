@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nanonet.arrays import FloatArray
 from nanonet.band import Scale
 from nanonet.checkpoint import Checkpoint
+from nanonet.data.dataset import Dataset
+from nanonet.data.problem import Prediction
 from nanonet.errors import CheckpointError
 from nanonet.inference import Predictor, find
 from nanonet.statistics import Estimate
 from nanonet.training import figures as draw
-from nanonet.training.calibration import share_inside
+from nanonet.training.calibration import share_inside, share_of_each
 from nanonet.training.held_out import held_out_figures, held_out_findings
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import LEGEND, markdown, rows_of, score, write_json
 from nanonet.training.run import build_data, build_judge
 
 log = logging.getLogger(__name__)
+#: Columns of records on either side of the boundary of the training data.
+INSIDE, OUTSIDE = "inside the region", "outside"
 
 
 def revisit(config: Mapping[str, Any], model: str) -> Path:
     """Write table.md, results.json and figures of a checkpoint; returns their folder.
 
     Records of groups that the checkpoint has learned from do not count; of the others the result also says what the
-    problem finds in them and what share the checkpoint's band holds. If it has learned from all of them, the table
-    repeats the cross-validation that the checkpoint records, and the figures show how it reproduces what it knows;
-    both say so.
+    problem finds in them and what share the checkpoint's band holds, apart for those inside and outside of the region
+    of its training data where there are both, and records.csv has the errors of each. If the checkpoint has learned
+    from all of them, the table repeats the cross-validation that it records, and the figures show how it reproduces
+    what it knows; both say so.
 
     Args:
         config: plain values, as for :func:`nanonet.training.compare.compare`.
@@ -54,12 +62,32 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
     new = np.array([group not in known for group in dataset.groups.tolist()])
     judged = dataset.take(new) if new.any() else dataset
     answer = Predictor(checkpoint).evaluate(judged.inputs)
+    band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
+    content: dict[str, Any] = {"checkpoint": checkpoint.name}
+    folder = Path(config["folder"]) / f"checkpoint-{checkpoint.name}"
+    folder.mkdir(parents=True, exist_ok=True)
     if new.any():
         note = f"{len(judged)} records of {judged.n_groups} groups that the checkpoint has not learned from."
-        columns = {
-            "not learned": score(metrics, judged, answer.targets)[0],
-            "floor": score(metrics, judged, checkpoint.surrogate.roundtrip(judged.targets, judged.inputs))[0],
-        }
+        content["findings"] = held_out_findings(problem, judged, answer.targets)
+        overall, values = score(metrics, judged, answer.targets)
+        parts = _regions(answer)
+        columns = {"not learned": overall}
+        for name, rows in parts.items():
+            columns[name] = score(metrics, judged.take(rows), answer.targets[rows])[0]
+        columns["floor"] = score(metrics, judged, checkpoint.surrogate.roundtrip(judged.targets, judged.inputs))[0]
+        if band is not None and checkpoint.band is not None:
+            inside = {
+                name: share_inside(judged.targets[rows], (band[0][rows], band[1][rows]), judged.groups[rows], scale)
+                for name, rows in {"all": np.ones(len(judged), dtype=bool), **parts}.items()
+            }
+            content["coverage"] = {"level": checkpoint.band.level, "inside": inside["all"]}
+            content["coverage"] |= {name: inside[name] for name in parts}
+            note += f" Its {100 * checkpoint.band.level:g} % band holds {inside['all'].text()} % of their values"
+            note += "".join(f", {share.text()} % {name}" for name, share in list(inside.items())[1:]) + "."
+            held = share_of_each(judged.targets, band, scale)
+        else:
+            held = None
+        _write_records(folder / "records.csv", judged, values, held, answer)
     else:
         note = (
             "The checkpoint has learned from every group of this data set: the table is the cross-validation that "
@@ -70,17 +98,7 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
             key: {name: Estimate.from_json(values) for name, values in stored.get(key, {}).items() if name in metrics}
             for key in ("held-out", "floor")
         }
-    band = None if answer.low is None or answer.high is None else (answer.low, answer.high)
-    content: dict[str, Any] = {"checkpoint": checkpoint.name, "note": note}
-    if new.any():
-        content["findings"] = held_out_findings(problem, judged, answer.targets)
-        if band is not None and checkpoint.band is not None:
-            inside = share_inside(judged.targets, band, judged.groups, scale)
-            content["coverage"] = {"level": checkpoint.band.level, "inside": inside}
-            note += f" Its {100 * checkpoint.band.level:g} % band holds {inside.text()} % of their values."
     columns |= {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
-    folder = Path(config["folder"]) / f"checkpoint-{checkpoint.name}"
-    folder.mkdir(parents=True, exist_ok=True)
     table = markdown(rows_of(metrics, columns))
     (folder / "table.md").write_text(f"# {checkpoint.name}\n\n{note}\n\n{table}\n\n{LEGEND}\n", encoding="utf-8")
     write_json(folder / "results.json", {**content, "note": note, "scores": columns})
@@ -99,3 +117,28 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
             draw.images(folder / "reconstructions.png", samples, back)
     log.info("%s", note)
     return folder
+
+
+def _regions(answer: Prediction) -> dict[str, NDArray[np.bool_]]:
+    """Which records lie inside the region of the training data and which outside; nothing if all lie on one side."""
+    outside = np.array([bool(reason) for reason in answer.outside])
+    return {INSIDE: ~outside, OUTSIDE: outside} if outside.any() and not outside.all() else {}
+
+
+def _write_records(
+    file: Path,
+    judged: Dataset,
+    values: Mapping[str, NDArray],
+    held: FloatArray | None,
+    answer: Prediction,
+) -> None:
+    """A row for each record: what it is, what each metric finds in it, the share in the band, and the region."""
+    inputs = {name: judged.inputs[name].tolist() for name in judged.inputs}
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        writer.writerow(["record", *inputs, *values, *([] if held is None else ["in_band"]), "in_domain", "outside"])
+        for row, name in enumerate(judged.names):
+            own = [*(column[row] for column in inputs.values()), *(f"{column[row]:.6g}" for column in values.values())]
+            share = [] if held is None else [f"{held[row]:.6g}"]
+            reason = answer.outside[row]
+            writer.writerow([name, *own, *share, str(not reason).lower(), reason])

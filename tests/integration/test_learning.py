@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import subprocess
@@ -159,6 +160,19 @@ def test_a_checkpoint_is_looked_at_again(records: Path, tmp_path: Path) -> None:
     assert 0.0 <= found["coverage"]["inside"]["value"] <= 100.0
     assert f"band holds {found['coverage']['inside']['value']:.3g}" in (report / "table.md").read_text()
     assert found["findings"]["phases"]
+    with (report / "records.csv").open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    errors = np.array([float(row["log_error"]) for row in rows])
+    inside = np.array([row["in_domain"] == "true" for row in rows])
+    assert inside.any()
+    assert not inside.all()
+    assert all(bool(row["outside"]) == (row["in_domain"] == "false") for row in rows)
+    # One record of each composition: the mean over records is that over compositions, on either side as well.
+    for column, part in (("not learned", slice(None)), ("inside the region", inside), ("outside", ~inside)):
+        assert found["scores"][column]["log_error"]["value"] == pytest.approx(errors[part].mean(), rel=1e-5)
+    held = np.array([float(row["in_band"]) for row in rows])
+    assert found["coverage"]["outside"]["value"] == pytest.approx(held[~inside].mean(), rel=1e-5)
+    assert "% outside." in (report / "table.md").read_text()
     stored = json.loads((run / "metrics.json").read_text())["scores"]["held-out"]["log_error"]
     again = json.loads((report / "results.json").read_text())["scores"]["not learned"]["log_error"]
     assert again == pytest.approx(stored)
