@@ -36,7 +36,7 @@ except ImportError as error:
 
 KEYS = {
     "name", "seed", "dataset", "split", "metrics", "calibration", "folder", "progress", "figures", "checkpoint",
-    "comparison", "model",
+    "comparison", "model", "workers",
 }  # fmt: skip
 
 

@@ -33,12 +33,14 @@ class Session:
             architecture, data and settings, so that the same fit is never done twice and an
             interrupted one goes on; ``None`` keeps nothing.
         progress: show a bar (in a terminal) or log ten lines (elsewhere).
+        lines: log lines in a terminal as well, which several processes share.
         tensorboard: write event files into ``folder``, where TensorFlow is installed.
         histories: losses of each network that was fitted, by the name it was given.
     """
 
     folder: Path | None = None
     progress: bool = False
+    lines: bool = False
     tensorboard: bool = False
     histories: dict[str, History] = field(default_factory=dict)
 
@@ -50,6 +52,18 @@ _SESSION: ContextVar[Session | None] = ContextVar("nanonet_fit_session", default
 def session(folder: Path | None = None, *, progress: bool = False, tensorboard: bool = False) -> Iterator[Session]:
     """Networks fitted inside keep their state in ``folder``; see :class:`Session`."""
     made = Session(folder=folder, progress=progress, tensorboard=tensorboard)
+    with surrounded(made):
+        yield made
+
+
+def current() -> Session | None:
+    """The session around this call."""
+    return _SESSION.get()
+
+
+@contextmanager
+def surrounded(made: Session | None) -> Iterator[Session | None]:
+    """Networks fitted inside belong to a session that was made elsewhere, such as in another process."""
     token = _SESSION.set(made)
     try:
         yield made
@@ -189,7 +203,9 @@ class Fit:
             """Collects the losses, shows progress and saves the state."""
 
             def on_train_begin(self, logs: Any = None) -> None:
-                self.bar = _Bar(name, fit.epochs, len(history.get("loss", ()))) if around.progress else None
+                self.bar = (
+                    _Bar(name, fit.epochs, len(history.get("loss", ())), around.lines) if around.progress else None
+                )
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 for key, value in (logs or {}).items():
@@ -233,7 +249,8 @@ class _State:
         arrays = {f"weight{i}": value for i, value in enumerate(model.get_weights())}
         arrays |= {f"optimizer{i}": ops.convert_to_numpy(v) for i, v in enumerate(model.optimizer.variables)}
         arrays |= {f"history_{key}": np.array(values) for key, values in history.items()}
-        partial = self.folder / "state.part.npz"
+        # Two processes may fit the same network.
+        partial = self.folder / f"state.{os.getpid()}.part.npz"
         np.savez(partial, finished=np.array(finished), **arrays)
         os.replace(partial, self.file)
 
@@ -256,13 +273,13 @@ class _State:
 class _Bar:
     """A rich progress bar in a terminal, ten lines of log elsewhere."""
 
-    def __init__(self, name: str, epochs: int, done: int) -> None:
+    def __init__(self, name: str, epochs: int, done: int, lines: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.name, self.epochs, self.progress = name, epochs, None
         console = Console(stderr=True)
-        if console.is_terminal:
+        if console.is_terminal and not lines:
             self.progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),

@@ -66,7 +66,7 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
 
     Args:
         config: plain values: name, seed, dataset, split, metrics, calibration, folder, progress,
-            figures, reference (a model that all are compared with, pair by pair, or ``None``).
+            figures, workers, reference (a model that all are compared with, pair by pair, or ``None``).
         models: name to recipe.
 
     Raises:
@@ -81,7 +81,19 @@ def compare(config: Mapping[str, Any], models: Mapping[str, Recipe]) -> Path:
     folds = split.split(dataset, seed)
     primary = next(iter(metrics))
     with session(folder / "networks", progress=bool(config["progress"])):
-        made = judge(problem, models, dataset, folds, metrics, scale, level, reference, seed, folder / "results")
+        made = judge(
+            problem,
+            models,
+            dataset,
+            folds,
+            metrics,
+            scale,
+            level,
+            reference,
+            seed,
+            folder / "results",
+            config["workers"],
+        )
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     report = folder / str(config["name"])
     units = {name: metric.unit for name, metric in metrics.items()}

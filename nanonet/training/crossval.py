@@ -7,8 +7,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from numpy.typing import NDArray
 from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Dataset
 from nanonet.data.split import Fold
-from nanonet.errors import CheckpointError
+from nanonet.errors import CheckpointError, MissingDependencyError
+from nanonet.networks.fit import Session, current, surrounded
 from nanonet.parts import TARGET, build, load_arrays, save_arrays
 from nanonet.seeds import derive
 from nanonet.surrogate import Surrogate
+from nanonet.training.workers import check_workers, in_processes
 
 log = logging.getLogger(__name__)
 #: Raise when results of the same configuration would mean something else.
@@ -123,28 +126,96 @@ def run_fold(recipe: Recipe, dataset: Dataset, fold: Fold, seed: int) -> tuple[F
     return result, model
 
 
+@dataclass(frozen=True, eq=False)
+class FoldTask:
+    """A model to be fitted to a fold, and the file for its result.
+
+    The file is named by the content of recipe, training and test part and seed, so that a changed configuration or
+    data set never takes over an old result.
+
+    Args:
+        label: of the model.
+        recipe: of the model.
+        dataset: all records.
+        fold: over these.
+        seed: of the model.
+        folder: where the file lies.
+        around: where networks keep their state.
+    """
+
+    label: str
+    recipe: Recipe
+    dataset: Dataset
+    fold: Fold
+    seed: int
+    folder: Path
+    around: Session | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where the result is, or will be."""
+        parts = tuple(self.dataset.take(rows).digest() for rows in (self.fold.train, self.fold.test))
+        name = digest(FORMAT, self.recipe, parts, self.seed, self.fold.name)
+        return self.folder / f"{self.label}-{self.fold.name}-{name}.npz"
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.label}, {self.fold.name}"
+
+    def known(self) -> FoldResult | None:
+        """The result of an earlier run."""
+        if not self.file.is_file():
+            return None
+        try:
+            return FoldResult.load(self.file)
+        except CheckpointError as error:
+            log.warning("%s: %s is made again (%s)", self.label, self.file.name, error)
+            return None
+
+    def run(self) -> FoldResult:
+        """Fit, predict, and write the result."""
+        result, _ = run_fold(self.recipe, self.dataset, self.fold, self.seed)
+        result.save(self.file)
+        return result
+
+    def __call__(self) -> None:
+        """:meth:`run` in a process of its own. That a package is missing, the one that reads the results will say."""
+        around = self.around and replace(self.around, lines=True)
+        with surrounded(around), suppress(MissingDependencyError):
+            self.run()
+
+
+def fit_ahead(
+    recipes: Mapping[str, Recipe], dataset: Dataset, folds: Sequence[Fold], seed: int, folder: Path, workers: int
+) -> None:
+    """Make the results that :func:`cross_validate` will read, several at a time; nothing with one worker.
+
+    Model by model, so that a network that two models share is there when the second begins.
+    """
+    if check_workers(workers) == 1:
+        return
+    made = [
+        FoldTask(label, recipe, dataset, fold, seed, folder, current())
+        for label, recipe in recipes.items()
+        for fold in folds
+    ]
+    missing = [task for task in made if task.known() is None]
+    in_processes(missing, workers, [task.name for task in missing])
+
+
 def cross_validate(
     recipe: Recipe, dataset: Dataset, folds: Iterable[Fold], seed: int, folder: Path, *, label: str
 ) -> list[FoldResult]:
-    """Results of a model on every fold; those in ``folder`` are read, the others made and written.
-
-    A file is named by the content of recipe, training and test part and seed, so that a changed
-    configuration or data set never takes over an old result.
-    """
+    """Results of a model on every fold; those in ``folder`` are read, the others made and written."""
     results = []
     listed = list(folds)
     for number, fold in enumerate(listed, start=1):
-        parts = (dataset.take(fold.train).digest(), dataset.take(fold.test).digest())
-        file = folder / f"{label}-{fold.name}-{digest(FORMAT, recipe, parts, seed, fold.name)}.npz"
-        if file.is_file():
-            try:
-                results.append(FoldResult.load(file))
-                continue
-            except CheckpointError as error:
-                log.warning("%s: %s is made again (%s)", label, file.name, error)
-        log.info("%s: fold %d of %d, %d records to learn from", label, number, len(listed), len(fold.train))
-        result, _ = run_fold(recipe, dataset, fold, seed)
-        result.save(file)
+        task = FoldTask(label, recipe, dataset, fold, seed, folder)
+        result = task.known()
+        if result is None:
+            log.info("%s: fold %d of %d, %d records to learn from", label, number, len(listed), len(fold.train))
+            result = task.run()
         results.append(result)
     return results
 

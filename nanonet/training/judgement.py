@@ -20,7 +20,7 @@ from nanonet.errors import ConfigError, MissingDependencyError
 from nanonet.metrics.base import Metric
 from nanonet.statistics import NOT_DEFINED, Estimate
 from nanonet.training.calibration import coverage
-from nanonet.training.crossval import Recipe, cross_validate, held_out
+from nanonet.training.crossval import Recipe, cross_validate, fit_ahead, held_out
 from nanonet.training.held_out import held_out_findings
 from nanonet.training.noise import noise_multiple
 from nanonet.training.record import score
@@ -112,6 +112,7 @@ def judge(
     reference: str,
     seed: int,
     folder: Path,
+    workers: int = 1,
 ) -> Judgement:
     """Fit every model to every fold and judge it on the rest; results that are in ``folder`` are read.
 
@@ -128,6 +129,7 @@ def judge(
         reference: one of the models.
         seed: of the models.
         folder: of results, one file per model, fold and seed.
+        workers: number of processes that fit.
 
     Raises:
         ConfigError: there is no result of the reference, which had to be left out or is no model.
@@ -139,6 +141,7 @@ def judge(
     rows = np.concatenate([fold.test for fold in folds])
     judged = dataset.take(rows)
     parts, lie = regions(problem, judged), places(problem, judged.inputs, judged.axis)
+    fit_ahead(models, dataset, folds, seed, folder, workers)
     for name, recipe in models.items():
         try:
             results = cross_validate(recipe, dataset, folds, seed, folder, label=name)

@@ -90,7 +90,17 @@ def learning_curve(config: Mapping[str, Any], models: Mapping[str, Recipe], size
         for size in possible:
             chosen = subset_folds(dataset, folds, size, seed)
             points[size] = judge(
-                problem, models, dataset, chosen, metrics, scale, level, reference, seed, folder / "results"
+                problem,
+                models,
+                dataset,
+                chosen,
+                metrics,
+                scale,
+                level,
+                reference,
+                seed,
+                folder / "results",
+                config["workers"],
             )
     noise = {"replicas": replica_noise(metrics, dataset), "noise": error_noise(metrics, dataset)}
     report = folder / str(config["name"])

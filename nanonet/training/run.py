@@ -25,7 +25,7 @@ from nanonet.surrogate import Surrogate
 from nanonet.training import figures as draw
 from nanonet.training.calibration import Coverage as Cover
 from nanonet.training.calibration import calibrate, coverage
-from nanonet.training.crossval import FoldResult, cross_validate, digest, held_out, run_fold
+from nanonet.training.crossval import FoldResult, cross_validate, digest, fit_ahead, held_out, run_fold
 from nanonet.training.held_out import decades, held_out_figures, held_out_findings
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import model_card, rows_of, score, write_json
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 #: What a model is made of.
 RECIPE = ("features", "representation", "regressor")
 #: Settings of a run that do not change its result, so that changing them goes on in the same folder.
-OUTER = ("folder", "fresh", "progress", "tensorboard", "figures", "publish")
+OUTER = ("folder", "workers", "fresh", "progress", "tensorboard", "figures", "publish")
 KEYS = {"name", "seed", "dataset", *RECIPE, "split", "metrics", "calibration", "refit", *OUTER}
 
 
@@ -140,7 +140,9 @@ def train(config: Mapping[str, Any], *, command: str = "") -> Path:
     write_json(folder / "versions.json", versions())
     log.info("run folder %s", folder)
     with session(folder / "networks", progress=bool(config["progress"]), tensorboard=bool(config["tensorboard"])):
-        results = cross_validate(recipe, dataset, folds, seed, folder / "folds", label=str(config["name"]))
+        label, kept_in = str(config["name"]), folder / "folds"
+        fit_ahead({label: recipe}, dataset, folds, seed, kept_in, config["workers"])
+        results = cross_validate(recipe, dataset, folds, seed, kept_in, label=label)
     with session(folder / "networks", progress=bool(config["progress"])) as around:
         # With refit a model of all records; else that of the only fold, whose networks are at hand.
         everything = Fold(name="final", train=np.arange(len(dataset)), test=folds[0].test)

@@ -196,6 +196,6 @@ def test_several_models_can_be_varied(tmp_path: Path, monkeypatch: pytest.Monkey
     assert asked[:2] == ["one, share=0.5", "one, share=1.0"]
     assert len(asked) == 8
     assert (tmp_path / "study.png").is_file()
-    keys = ("seed", "dataset", "split", "metrics", "calibration", "folder", "progress", "figures", "model")
+    keys = ("seed", "dataset", "split", "metrics", "calibration", "folder", "progress", "figures", "model", "workers")
     with pytest.raises(ConfigError, match="a comparison has the keys"):
         evaluate({**dict.fromkeys(keys), "name": "x", "checkpoint": None, "comparison": {"name": "x"}})
