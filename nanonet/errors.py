@@ -76,6 +76,10 @@ class WorkspaceLockedError(NanonetError, RuntimeError):
     """Another process is writing this workspace or state point."""
 
 
+class WorkerError(NanonetError):
+    """A process that worked for us was ended from outside."""
+
+
 class MissingDependencyError(NanonetError, ImportError):
     """An optional dependency is needed here and is not installed."""
 

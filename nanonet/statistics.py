@@ -16,8 +16,9 @@ from nanonet.seeds import generator
 RESAMPLES = 2000
 #: Resamples for a statistic of a whole set, which costs more each.
 SET_RESAMPLES = 500
-#: Fewest groups in the denominator of a ratio for which an interval is given; a bootstrap of fewer says nothing.
-LEAST_OTHERS = 5
+#: Fewest groups for which an interval is given, in a ratio those of the denominator. A bootstrap of fewer says nothing:
+#: of normal numbers the 95 % interval of 2, 3 and 4 holds the true mean in 52, 71 and 81 % of the cases.
+LEAST = 5
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def group_means(values: FloatArray, groups: NDArray[np.str_]) -> FloatArray:
 def estimate(values: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Estimate:
     """Mean over groups of the mean over their records; groups are what is resampled.
 
+    Without an interval (NaN) for fewer than :data:`LEAST` groups.
+
     Args:
         values: one per record, NaN where not defined.
         groups: name of the group of each record.
@@ -82,8 +85,10 @@ def estimate(values: FloatArray, groups: NDArray[np.str_], seed: int = 0) -> Est
     known = means[np.isfinite(means)]
     if not known.size:
         return Estimate(np.nan, np.nan, np.nan, 0, len(means))
-    draws = generator(seed, "bootstrap").integers(0, known.size, (RESAMPLES, known.size))
-    low, high = np.percentile(known[draws].mean(axis=1), [2.5, 97.5])
+    low, high = np.nan, np.nan
+    if known.size >= LEAST:
+        draws = generator(seed, "bootstrap").integers(0, known.size, (RESAMPLES, known.size))
+        low, high = np.percentile(known[draws].mean(axis=1), [2.5, 97.5])
     return Estimate(float(known.mean()), float(low), float(high), int(known.size), len(means))
 
 
@@ -108,7 +113,7 @@ def ratio(
         seed: of the resampling.
 
     Returns:
-        Without an interval (NaN) where ``others`` are defined in fewer than :data:`LEAST_OTHERS` groups; not defined
+        Without an interval (NaN) where ``others`` are defined in fewer than :data:`LEAST` groups; not defined
         where a mean is, or the denominator is 0. ``n_groups`` and ``n_asked`` are those of ``values``.
     """
     names = np.unique(np.concatenate([groups, other_groups]))
@@ -119,7 +124,7 @@ def ratio(
     if not n_known or not n_others or np.nanmean(below) == 0:
         return Estimate(np.nan, np.nan, np.nan, 0, n_asked)
     value, low, high = float(np.nanmean(above) / np.nanmean(below)), np.nan, np.nan
-    if n_others >= LEAST_OTHERS:
+    if n_others >= LEAST:
         draws = generator(seed, "bootstrap of a ratio").integers(0, len(names), (RESAMPLES, len(names)))
         counts = [np.isfinite(x[draws]).sum(axis=1) for x in (above, below)]
         whole = (counts[0] > 0) & (counts[1] > 0)
@@ -131,6 +136,8 @@ def ratio(
 def of_set(statistic: Callable[[NDArray[np.int64]], float], groups: NDArray[np.str_], seed: int = 0) -> Estimate:
     """A number of a whole set of records, such as r^2, with its 95 % bootstrap interval over groups.
 
+    Without an interval (NaN) for fewer than :data:`LEAST` groups.
+
     Args:
         statistic: row numbers (with repetitions) -> number.
         groups: of the records; groups are what is resampled.
@@ -140,6 +147,8 @@ def of_set(statistic: Callable[[NDArray[np.int64]], float], groups: NDArray[np.s
     if not len(names):
         return NOT_DEFINED
     value = statistic(np.arange(len(groups)))
+    if len(names) < LEAST:
+        return Estimate(float(value), np.nan, np.nan, len(names) if np.isfinite(value) else 0, len(names))
     order = np.argsort(inverse, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
     random = generator(seed, "bootstrap of a set")

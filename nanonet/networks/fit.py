@@ -45,6 +45,8 @@ class Session:
     histories: dict[str, History] = field(default_factory=dict)
 
 
+#: Of a layer's configuration: what differs between equal layers, beside their names.
+_NOT_SETTINGS = ("seed", "seed_generator", "shared_object_id")
 _SESSION: ContextVar[Session | None] = ContextVar("nanonet_fit_session", default=None)
 
 
@@ -166,7 +168,8 @@ class Fit:
         state = None
         if around.folder is not None:
             state = _State(around.folder / self._key(model, inputs, outputs))
-        history = state.restore(model) if state else {}
+        # What early stopping remembers is not in the state, so that with it only a finished one counts.
+        history = state.restore(model, unfinished=self.patience is None) if state else {}
         done = len(history.get("loss", ()))
         train, watched = self.parts(len(inputs))
         if done < self.epochs and not (state and state.finished):
@@ -189,6 +192,8 @@ class Fit:
     def _key(self, model: Any, x: NDArray, y: NDArray) -> str:
         settings = {key: value for key, value in self.get_config().items() if key != "save_every"}
         hasher = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        # Networks that differ in an activation or a dropout begin with the same weights.
+        hasher.update(json.dumps(architecture(model), sort_keys=True).encode())
         for weights in model.get_weights():
             hasher.update(np.ascontiguousarray(weights).tobytes())
         hasher.update(x.tobytes())
@@ -231,6 +236,22 @@ class Fit:
         return callbacks
 
 
+def architecture(model: Any) -> list[Any]:
+    """What the layers of a Keras model are, inner models included, without the names that count up and the seeds."""
+    if hasattr(model, "layers"):
+        return [architecture(layer) for layer in model.layers]
+    settings = {key: value for key, value in model.get_config().items() if key != "name"}
+    return [type(model).__name__, _settings(settings)]
+
+
+def _settings(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _settings(item) for key, item in value.items() if key not in _NOT_SETTINGS}
+    if isinstance(value, list | tuple):
+        return [_settings(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else type(value).__name__
+
+
 def _square_of_known(true: Any, found: Any) -> Any:
     """Mean over the outputs of the squared error, 0 for those that are not known (NaN)."""
     ops = load_keras().ops
@@ -254,12 +275,14 @@ class _State:
         np.savez(partial, finished=np.array(finished), **arrays)
         os.replace(partial, self.file)
 
-    def restore(self, model: Any) -> History:
-        """Put the saved state into the model; the losses so far, empty if there is none."""
+    def restore(self, model: Any, *, unfinished: bool) -> History:
+        """Put the saved state into the model; the losses so far, empty if there is none that counts."""
         if not self.file.is_file():
             return {}
         with np.load(self.file, allow_pickle=False) as saved:
             self.finished = bool(saved["finished"])
+            if not self.finished and not unfinished:
+                return {}
             model.set_weights([saved[f"weight{i}"] for i in range(len(model.get_weights()))])
             model.optimizer.build(model.trainable_variables)
             for number, variable in enumerate(model.optimizer.variables):

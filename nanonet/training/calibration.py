@@ -262,22 +262,14 @@ def coverage(
     )
 
 
-def share_inside(
-    truth: FloatArray, ends: tuple[FloatArray, FloatArray], groups: NDArray[np.str_], scale: Scale
-) -> Estimate:
-    """Share of true values between the ends of a band that knows nothing of them [%], mean over groups.
+def share_of_each(truth: FloatArray, ends: tuple[FloatArray, FloatArray], scale: Scale) -> FloatArray:
+    """Of each record the share of true values between the ends of a band that knows nothing of them [%], shape (n,).
 
     Args:
         truth: of the records, one number or one row each.
         ends: lower and upper, of the same shape.
-        groups: of the records.
         scale: of the band; on a logarithmic one values below its floor do not count.
     """
-    return estimate(share_of_each(truth, ends, scale), np.asarray(groups))
-
-
-def share_of_each(truth: FloatArray, ends: tuple[FloatArray, FloatArray], scale: Scale) -> FloatArray:
-    """Of each record the share of values between the ends of the band [%]; arguments as for :func:`share_inside`."""
     true, low, high = (two_axes(np.asarray(values, dtype=float)) for values in (truth, *ends))
     inside = np.asarray((true >= low) & (true <= high), dtype=float)
     return np.asarray(100.0 * _means((inside, inside), _counting(true, scale))[0])

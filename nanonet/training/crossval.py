@@ -28,7 +28,7 @@ from nanonet.training.workers import check_workers, in_processes
 
 log = logging.getLogger(__name__)
 #: Raise when results of the same configuration would mean something else.
-FORMAT = 1
+FORMAT = 2
 Recipe = Mapping[str, Any]
 _ARRAYS = ("test", "train", "predicted", "spread", "floor", "codes", "codes_predicted", "codes_train",
            "codes_train_predicted", "seconds")  # fmt: skip
@@ -191,17 +191,19 @@ def fit_ahead(
 ) -> None:
     """Make the results that :func:`cross_validate` will read, several at a time; nothing with one worker.
 
-    Model by model, so that a network that two models share is there when the second begins.
+    Model by model, so that a network that two models share is finished when the second begins.
     """
     if check_workers(workers) == 1:
         return
-    made = [
-        FoldTask(label, recipe, dataset, fold, seed, folder, current())
+    waves = [
+        [
+            task
+            for fold in folds
+            if (task := FoldTask(label, recipe, dataset, fold, seed, folder, current())).known() is None
+        ]
         for label, recipe in recipes.items()
-        for fold in folds
     ]
-    missing = [task for task in made if task.known() is None]
-    in_processes(missing, workers, [task.name for task in missing])
+    in_processes(waves, workers)
 
 
 def cross_validate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,4 +192,7 @@ def difference(
     known = np.isfinite((predicted + reference).reshape(len(judged), -1)).all(axis=1)
     if not known.any():
         return NOT_DEFINED
-    return metric.difference(judged.take(known), predicted[known], reference[known], folds[known])
+    found = metric.difference(judged.take(known), predicted[known], reference[known], folds[known])
+    # Groups without an answer of both are missing in the difference as they are in the errors.
+    missing = len(set(judged.groups.tolist()) - set(judged.groups[known].tolist()))
+    return replace(found, n_asked=found.n_asked + missing)

@@ -54,7 +54,7 @@ def noise_multiple(metric: Metric, dataset: Dataset, judged: Dataset, predicted:
 
     Both are means over groups; for the interval the groups of all records are resampled, and both means are taken of
     the same resample: a composition that is hard to predict and noisy counts in both. Without an interval (NaN)
-    where fewer than :data:`nanonet.statistics.LEAST_OTHERS` groups have replicas, or where the metric is not a mean
+    where fewer than :data:`nanonet.statistics.LEAST` groups have replicas, or where the metric is not a mean
     over groups of what its records contribute.
 
     Args:

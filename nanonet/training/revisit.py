@@ -18,9 +18,9 @@ from nanonet.data.dataset import Dataset
 from nanonet.data.problem import Prediction
 from nanonet.errors import CheckpointError
 from nanonet.inference import Predictor, find
-from nanonet.statistics import Estimate
+from nanonet.statistics import Estimate, estimate
 from nanonet.training import figures as draw
-from nanonet.training.calibration import share_inside, share_of_each
+from nanonet.training.calibration import share_of_each
 from nanonet.training.held_out import held_out_figures, held_out_findings
 from nanonet.training.noise import error_noise, replica_noise
 from nanonet.training.record import LEGEND, markdown, rows_of, score, write_json
@@ -75,18 +75,22 @@ def revisit(config: Mapping[str, Any], model: str) -> Path:
         for name, rows in parts.items():
             columns[name] = score(metrics, judged.take(rows), answer.targets[rows])[0]
         columns["floor"] = score(metrics, judged, checkpoint.surrogate.roundtrip(judged.targets, judged.inputs))[0]
+        held = None
         if band is not None and checkpoint.band is not None:
-            inside = {
-                name: share_inside(judged.targets[rows], (band[0][rows], band[1][rows]), judged.groups[rows], scale)
-                for name, rows in {"all": np.ones(len(judged), dtype=bool), **parts}.items()
-            }
-            content["coverage"] = {"level": checkpoint.band.level, "inside": inside["all"]}
-            content["coverage"] |= {name: inside[name] for name in parts}
-            note += f" Its {100 * checkpoint.band.level:g} % band holds {inside['all'].text()} % of their values"
-            note += "".join(f", {share.text()} % {name}" for name, share in list(inside.items())[1:]) + "."
-            held = share_of_each(judged.targets, band, scale)
-        else:
-            held = None
+            fresh = ~_calibrated(checkpoint, judged)
+            held = np.where(fresh, share_of_each(judged.targets, band, scale), np.nan)
+            note += f" Its {100 * checkpoint.band.level:g} % band "
+            if fresh.any():
+                inside = {
+                    name: estimate(held[rows & fresh], judged.groups[rows & fresh])
+                    for name, rows in {"all": np.ones(len(judged), dtype=bool), **parts}.items()
+                }
+                content["coverage"] = {"level": checkpoint.band.level, "inside": inside["all"]}
+                content["coverage"] |= {name: inside[name] for name in parts}
+                note += f"holds {inside['all'].text()} % of their values"
+                note += "".join(f", {share.text()} % {name}" for name, share in list(inside.items())[1:]) + "."
+            else:
+                note += "was calibrated on these records, so that what it holds of them is no test."
         _write_records(folder / "records.csv", judged, values, held, answer)
     else:
         note = (
@@ -125,6 +129,13 @@ def _regions(answer: Prediction) -> dict[str, NDArray[np.bool_]]:
     return {INSIDE: ~outside, OUTSIDE: outside} if outside.any() and not outside.all() else {}
 
 
+def _calibrated(checkpoint: Checkpoint, judged: Dataset) -> NDArray[np.bool_]:
+    """Which records are of groups that the width of the band comes from."""
+    held_out = set(checkpoint.info.get("held_out", ()))
+    groups = {group for name, group in zip(judged.names, judged.groups.tolist(), strict=True) if name in held_out}
+    return np.array([group in groups for group in judged.groups.tolist()])
+
+
 def _write_records(
     file: Path,
     judged: Dataset,
@@ -139,6 +150,6 @@ def _write_records(
         writer.writerow(["record", *inputs, *values, *([] if held is None else ["in_band"]), "in_domain", "outside"])
         for row, name in enumerate(judged.names):
             own = [*(column[row] for column in inputs.values()), *(f"{column[row]:.6g}" for column in values.values())]
-            share = [] if held is None else [f"{held[row]:.6g}"]
+            share = [] if held is None else ["" if np.isnan(held[row]) else f"{held[row]:.6g}"]
             reason = answer.outside[row]
             writer.writerow([name, *own, *share, str(not reason).lower(), reason])

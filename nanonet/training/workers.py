@@ -1,4 +1,4 @@
-"""Work that does not depend on one another, in several processes."""
+"""Tasks that do not depend on one another, in several processes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from nanonet.errors import ConfigError
+from nanonet.errors import ConfigError, WorkerError
 
 log = logging.getLogger(__name__)
 #: What the libraries below us ask for the number of their threads.
@@ -23,7 +26,19 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-Task = Callable[[], None]
+
+
+class Task(Protocol):
+    """Something to do that can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    def __call__(self) -> None:
+        """Do it; what it finds, it leaves in a file."""
+        ...
 
 
 def check_workers(workers: Any) -> int:
@@ -37,81 +52,106 @@ def check_workers(workers: Any) -> int:
     return workers
 
 
-def in_processes(tasks: Sequence[Task], workers: int, names: Sequence[str]) -> None:
-    """Do tasks that can be pickled, ``workers`` at a time, each process with its share of the processor's cores.
+def in_processes(waves: Sequence[Sequence[Task]], workers: int) -> None:
+    """Do tasks, ``workers`` at a time, each process with its share of the processor's cores.
 
-    Messages come back to this process. An interrupted or failed run leaves what tasks have written.
+    Messages come back to this process. After an error or an interruption what runs is ended; what tasks have written
+    stays.
 
     Args:
-        tasks: to do, begun in their order.
-        workers: number of processes; not more than there are tasks.
-        names: of the tasks, for the messages.
+        waves: tasks; a wave begins when all tasks of the one before are done.
+        workers: number of processes.
 
     Raises:
-        Whatever a task raises: that of the first to fail, and what has not begun is left.
+        WorkerError: a process was ended from outside.
+        Exception: whatever a task raises.
     """
-    if not tasks:
+    total = sum(len(wave) for wave in waves)
+    if not total:
         return
     context = multiprocessing.get_context("spawn")
-    count = min(workers, len(tasks))
+    count = min(workers, max(len(wave) for wave in waves))
     messages = context.Queue()
     listener = logging.handlers.QueueListener(messages, _Again())
     listener.start()
-    start, others = time.perf_counter(), set(multiprocessing.active_children())
+    start, finished = time.perf_counter(), 0
+    others = set(multiprocessing.active_children())
+    begin = (messages, log.getEffectiveLevel())
     try:
-        with (
-            _threads(max(1, (os.cpu_count() or 1) // count)),
-            ProcessPoolExecutor(count, context, _begin, (messages, log.getEffectiveLevel())) as pool,
-        ):
-            waiting: dict[Future[None], str] = {
-                pool.submit(_do, task, name): name for task, name in zip(tasks, names, strict=True)
-            }
+        with _threads(max(1, (os.cpu_count() or 1) // count)):
+            pool = ProcessPoolExecutor(count, context, _begin, begin)
             try:
-                for number, done in enumerate(as_completed(waiting), start=1):
-                    done.result()
-                    left = (time.perf_counter() - start) / number * (len(tasks) - number)
-                    log.info("%s: done, %d of %d; about %.0f min left", waiting[done], number, len(tasks), left / 60)
-            except Exception:
-                pool.shutdown(cancel_futures=True)
-                raise
+                for wave in waves:
+                    for task in _as_done(pool, wave, count):
+                        finished += 1
+                        left = (time.perf_counter() - start) / finished * (total - finished) / 60.0
+                        log.info("%s: done, %d of %d; about %.0f min left", task.name, finished, total, left)
             except BaseException:
-                # Interrupted: whoever did it does not want to wait for the end of what was begun.
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in set(multiprocessing.active_children()) - others:
                     process.terminate()
                 raise
+            pool.shutdown()
     finally:
         listener.stop()
 
 
+def _as_done(pool: ProcessPoolExecutor, wave: Sequence[Task], count: int) -> Iterator[Task]:
+    """Tasks as they are done. No more are handed over than can run: a pool cannot take back what waits in it."""
+    waiting, running = deque(wave), dict[Future[None], Task]()
+    while waiting or running:
+        while waiting and len(running) < count:
+            task = waiting.popleft()
+            running[pool.submit(_do, task)] = task
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            task = running.pop(future)
+            try:
+                future.result()
+            except BrokenProcessPool as error:
+                raise WorkerError(
+                    f"a process that worked on {task.name} was ended from outside, often for lack of memory; what is "
+                    "finished is kept: take fewer workers and give the same command again"
+                ) from error
+            yield task
+
+
 class _Again(logging.Handler):
-    """Hands records of other processes to the loggers of this one."""
+    """Hands records of other processes to the loggers of this one, which know their level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        logging.getLogger(record.name).handle(record)
-
-
-def _do(task: Task, name: str) -> None:
-    # Which task a line is of cannot be seen otherwise.
-    logging.getLogger().handlers[0].setFormatter(logging.Formatter(f"{name}: %(message)s"))
-    task()
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
 
 
 def _begin(messages: Any, level: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [logging.handlers.QueueHandler(messages)]
     root.setLevel(level)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Killed, it cannot tell us to end; we would wait for work for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _do(task: Task) -> None:
+    # Which task a line is of cannot be seen otherwise.
+    logging.getLogger().handlers[0].setFormatter(logging.Formatter(f"{task.name}: %(message)s"))
+    task()
 
 
 @contextmanager
-def _threads(count: int) -> Any:
+def _threads(count: int) -> Iterator[None]:
     """Processes that begin inside use so many threads; a number that the user has set stays."""
-    before = dict(os.environ)
-    for name in THREADS:
-        os.environ.setdefault(name, str(count))
+    added = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, str(count)))
     try:
         yield
     finally:
-        for name in THREADS:
-            if name not in before:
-                os.environ.pop(name, None)
+        for name in added:
+            del os.environ[name]

@@ -7,18 +7,21 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nanonet.errors import CheckpointError, ConfigError
-from nanonet.networks.autoencoder import CurveAutoencoder, ImageAutoencoder
+from nanonet.networks.autoencoder import CurveAutoencoder, ImageAutoencoder, join
 from nanonet.networks.backend import apply, load_keras, seed_everything
-from nanonet.networks.dense import build_dense
+from nanonet.networks.dense import build_dense, build_side_by_side
 from nanonet.networks.export import check_archive, load_network, save_network
-from nanonet.networks.fit import Fit, session
+from nanonet.networks.fit import Fit, architecture, session
 from nanonet.networks.graph import sequential_graph, supported
+from nanonet.networks.readers import build_reader
 from nanonet.networks.runtime import OnnxNetwork
 
 X = np.random.default_rng(0).random((12, 3))
@@ -86,6 +89,60 @@ def test_an_interrupted_fit_goes_on_and_a_finished_one_is_not_done_again(tmp_pat
     again, same = fit()
     assert again == losses
     np.testing.assert_array_equal(predicted, same)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_networks_that_differ_in_what_has_no_weights_are_told_apart(tmp_path: Path) -> None:
+    found = {}
+    with session(tmp_path):
+        for activation in ("relu", "tanh", "relu"):
+            seed_everything(1)
+            model = build_dense(3, 1, hidden=(4,), activation=activation)
+            Fit(epochs=2, seed=1).run(model, X, Y, name="dense")
+            found.setdefault(activation, []).append(apply(model, X))
+    assert len(list(tmp_path.iterdir())) == 2
+    np.testing.assert_array_equal(*found["relu"])
+    seed_everything(1)
+    alone = build_dense(3, 1, hidden=(4,), activation="tanh")
+    Fit(epochs=2, seed=1).run(alone, X, Y, name="dense")
+    np.testing.assert_allclose(found["tanh"][0], apply(alone, X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda rate: build_reader(5, 2, None, (8,), "relu", "none", rate),
+        lambda rate: build_side_by_side(5, 2, (8,), "relu" if rate > 0.2 else "tanh", 3),
+        lambda rate: join(*ImageAutoencoder(output="sigmoid" if rate > 0.2 else "linear").build((64, 64, 1))),
+        lambda rate: join(*CurveAutoencoder(filters=round(100 * rate)).build((100, 1))),
+    ],
+)
+def test_the_same_architecture_is_the_same_however_often_it_is_built(build: Callable[[float], Any]) -> None:
+    texts = [json.dumps(architecture(build(rate))) for rate in (0.1, 0.4, 0.1)]
+    assert texts[0] == texts[2] != texts[1]
+
+
+def test_early_stopping_does_not_go_on_without_its_memory(tmp_path: Path) -> None:
+    def fit(epochs: int) -> int:
+        seed_everything(1)
+        with session(tmp_path):
+            model = build_dense(3, 1, hidden=(4,))
+            return len(Fit(epochs=epochs, save_every=2, patience=50).run(model, X, Y, name="dense")["loss"])
+
+    class Kill(load_keras().callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+            if epoch + 1 == 4:
+                raise KeyboardInterrupt
+
+    seed_everything(1)
+    model = build_dense(3, 1, hidden=(4,))
+    original = model.fit
+    model.fit = lambda *a, **k: original(*a, **{**k, "callbacks": [*k["callbacks"], Kill()]})
+    with session(tmp_path), pytest.raises(KeyboardInterrupt):
+        Fit(epochs=6, save_every=2, patience=50).run(model, X, Y, name="dense")
+    # From the beginning: six epochs, not the two that were left.
+    assert fit(6) == 6
+    assert fit(6) == 6
     assert len(list(tmp_path.iterdir())) == 1
 
 

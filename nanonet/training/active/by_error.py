@@ -29,7 +29,7 @@ from nanonet.training.crossval import digest
 
 log = logging.getLogger(__name__)
 #: Raise when results of the same configuration would mean something else.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,15 +157,22 @@ def report(
 def _needed(found: Saving) -> str:
     if not found.needed.n_groups:
         return "not defined"
-    mark = ">= " if found.missed > 0.5 else ""
-    return f"{mark}{found.needed.value:.1f} ({found.needed.low:.1f} to {found.needed.high:.1f})"
+    value, low, high = (f"{number:.1f}" for number in (found.needed.value, found.needed.low, found.needed.high))
+    first, last = _bounds(found)
+    return f"{'>= ' * found.bound}{value} ({'>= ' * last}{low} to {'>= ' * first}{high})"
 
 
 def _share(found: Saving) -> str:
     if not found.saved.n_groups:
         return "not defined"
-    percent = (100.0 * value for value in (found.saved.value, found.saved.low, found.saved.high))
-    return "{:.0f} % ({:.0f} to {:.0f})".format(*percent)
+    value, low, high = (f"{100.0 * share:.0f}" for share in (found.saved.value, found.saved.low, found.saved.high))
+    first, last = _bounds(found)
+    return f"{'<= ' * found.bound}{value} % ({'<= ' * first}{low} to {'<= ' * last}{high})"
+
+
+def _bounds(found: Saving) -> tuple[bool, bool]:
+    """Whether the worse end of an interval, and the better one, are of resamples that do not reach the error."""
+    return found.missed > 0.025, found.missed > 0.975
 
 
 def _write_curves(

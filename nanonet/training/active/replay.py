@@ -161,7 +161,9 @@ def replay(
 def _identity(plan: Plan) -> dict[str, Any]:
     return {
         "pool": list(plan.candidates.names),
-        "known": 0 if plan.known is None else len(plan.known),
+        "known": None
+        if plan.known is None
+        else [plan.known.inputs.digest(), plan.known.targets.tolist(), *plan.known.groups],
         "goal": describe(plan.goal),
         "sizes": [plan.initial, plan.batch, plan.needed, plan.seed],
     }

@@ -25,7 +25,9 @@ class Saving:
         reference: simulations of the reference itself, read off in the same way.
         saved: 1 - needed / reference, a share; negative if the strategy needs more.
         missed: share of the resamples in which the strategy does not reach that error; there the
-            largest number counts, so ``needed`` is then a lower bound.
+            largest number counts, so that it is a lower bound of ``needed``, and an upper one of ``saved``.
+        bound: whether the strategy does not reach that error in the mean over all repeats, so that the values of
+            ``needed`` and ``saved`` are such bounds.
 
     Where the reference's own error has not fallen since the beginning, by its 95 % interval, there is
     nothing to save, and none of the numbers is defined: along a flat curve a level is reached by luck.
@@ -36,6 +38,7 @@ class Saving:
     reference: Estimate
     saved: Estimate
     missed: float
+    bound: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -130,4 +133,5 @@ def saving(
         reference=of(value[1], draws[:, 1]),
         saved=of(1.0 - needed / value[1], 1.0 - drawn / draws[:, 1]),
         missed=missed,
+        bound=bool(np.isnan(value[0])),
     )
