@@ -14,8 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from nanonet.arrays import FloatArray
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
+from simulations.analysis.checks import HALVES_MAX, differs, runs_chi2
 from simulations.attempt import open_run
 from simulations.card import write_card
 from simulations.figures import record_figure
@@ -25,6 +29,9 @@ from simulations.workspace import PointFolder, Workspace
 
 log = logging.getLogger(__name__)
 
+#: Fewest blocks that a standard error is made of.
+_LEAST_BLOCKS = 4
+
 #: How a data set is made again, and made longer, as its card says it.
 REMAKE = """\
 make simulate ARGS="workspace=again design=records design.path={file}"   # these once more; goes on where it was
@@ -33,24 +40,55 @@ python -m simulations.export workspace=more into={file}                  # adds 
 
 
 def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
-    """Records of the finished points; those with a run from the opposite start are judged by it.
+    """Records of the finished points; those with a run from the opposite start are judged by it, unless it failed.
 
     Records that were judged by other rules than today's are judged again where their blocks are still there.
     """
     found = [(point, record) for point in points if (record := read_record(point)) is not None]
     by_group: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    def beside(record: Mapping[str, Any], start: str) -> tuple[str, ...]:
-        return record["group"], record["preset"], str(record.get("volume_factor", 1.0)), start
-
     for _, record in found:
-        by_group.setdefault(beside(record, record["start"]), record)
+        # What drifts or is frozen is no sample of equilibrium, and says nothing of another run.
+        if record["verdict"] != "failed" and record["n_blocks"] >= _LEAST_BLOCKS:
+            by_group.setdefault(_beside(record, record["start"]), record)
     result = []
     for point, record in found:
-        opposite = by_group.get(beside(record, "aggregated" if record["start"] == "dispersed" else "dispersed"))
+        opposite = by_group.get(_beside(record, _opposite(record)))
         current = opposite is None and record.get("rules") == RULES
         result.append(record if current else _judged(point, record, opposite))
     return result
+
+
+def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of a data set; one that passed and differs from a run of the opposite start that has not failed is short.
+
+    As :func:`records` does within a workspace; here the runs may come from several of them.
+    """
+    listed = list(rows)
+    runs: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in listed:
+        if row["verdict"] != "failed" and row["n_blocks"] >= _LEAST_BLOCKS:
+            runs.setdefault(_beside(row, row["start"]), []).append(row)
+    result = []
+    for row in listed:
+        others = runs.get(_beside(row, _opposite(row)), []) if row["verdict"] == "passed" else []
+        worst = max((runs_chi2(_blocks(row), _blocks(other)) for other in others), default=0.0)
+        agrees = worst < HALVES_MAX
+        result.append(row if agrees else {**row, "verdict": "short", "reasons": differs(worst)})
+    return result
+
+
+def _beside(record: Mapping[str, Any], start: str) -> tuple[str, ...]:
+    """What runs have in common that are compared."""
+    return record["group"], record["preset"], str(float(record.get("volume_factor", 1.0))), start
+
+
+def _opposite(record: Mapping[str, Any]) -> str:
+    return "aggregated" if record["start"] == "dispersed" else "dispersed"
+
+
+def _blocks(row: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    return np.asarray(row["g_block"], dtype=float), np.asarray(row["block_frames"], dtype=float)
 
 
 def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -130,6 +168,7 @@ def main(arguments: list[str]) -> int:
     except DataError as error:
         print(error, file=sys.stderr)
         return 1
+    combined = store.from_records(confronted(store.to_records(combined)), combined["r"].values)
     store.write(combined, target)
     # A card is read on other machines, where an absolute path means nothing.
     shown = target.name if target.is_absolute() else target.as_posix()

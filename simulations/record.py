@@ -24,7 +24,7 @@ from simulations.workspace import PointFolder, group_name, volume_factor_of, wri
 #: Fewest blocks that the error of an RDF is given for.
 _ERROR_BLOCKS = 4
 #: Number of the rules that a record was judged by; one judged by others is judged again when it is exported.
-RULES = 2
+RULES = 3
 THERMO = ("density", "energy", "temperature", "pressure")
 
 
@@ -95,7 +95,9 @@ def make_record(
         temperature=protocol.temperature,
         pressure=protocol.pressure,
         trainable=protocol.trainable,
-        opposite=None if opposite is None else (np.asarray(opposite["g"]), np.asarray(opposite["g_error"])),
+        opposite=None
+        if opposite is None
+        else (np.asarray(opposite["g_block"], dtype=float), np.asarray(opposite["block_frames"], dtype=float)),
     )
     # what still relaxed is no sample of equilibrium
     skip = diagnosis.n_transient

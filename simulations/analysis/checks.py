@@ -10,7 +10,7 @@ import numpy as np
 
 from nanonet.arrays import FloatArray
 from nanonet.errors import InputError
-from simulations.analysis.correlation import halves_variance, mean_error, slope_score
+from simulations.analysis.correlation import halves_variance, mean_variance, slope_score
 from simulations.analysis.rdf import block_mean, standard_error
 from simulations.analysis.transient import transient
 
@@ -133,8 +133,30 @@ def halves_chi2(g_blocks: FloatArray, frames: FloatArray) -> float:
     middle = len(g_blocks) // 2
     first, second = (block_mean(g_blocks[part], frames[part]) for part in (slice(0, middle), slice(middle, None)))
     variance, freedom = halves_variance(np.asarray(g_blocks, dtype=float))
-    chi2 = compare_rdfs(first, np.sqrt(variance), second, np.zeros_like(variance))
-    return chi2 * max((freedom - 2.0) / freedom, 0.2)
+    return compare_rdfs(first, np.sqrt(variance), second, np.zeros_like(variance)) * _for_few(freedom)
+
+
+def runs_chi2(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> float:
+    """Reduced chi^2 between the RDFs of two runs, with the allowances of :func:`halves_chi2`.
+
+    The degrees of freedom of the variance of the difference are those of Welch and Satterthwaite.
+
+    Args:
+        first: RDF of each block, shape (n_blocks, n_bins), at least 4 blocks, and the frames in each.
+        second: of the other run.
+    """
+    means = [block_mean(blocks, frames) for blocks, frames in (first, second)]
+    found = [mean_variance(np.asarray(blocks, dtype=float)) for blocks, _ in (first, second)]
+    shares = np.array([variance.mean() for variance, _ in found])
+    below = sum(share**2 / freedom for share, (_, freedom) in zip(shares, found, strict=True))
+    freedom = float(shares.sum() ** 2 / below) if below > 0 else np.inf
+    chi2 = compare_rdfs(means[0], np.sqrt(found[0][0]), means[1], np.sqrt(found[1][0]))
+    return chi2 * _for_few(freedom)
+
+
+def _for_few(freedom: float) -> float:
+    """What a chi^2 has to be multiplied by, since its variance has been estimated from few blocks."""
+    return max(1.0 - 2.0 / freedom, 0.2)
 
 
 def is_bound(g: FloatArray, r: FloatArray, diameter: float) -> bool:
@@ -201,9 +223,10 @@ def diagnose(
     """Figures and verdict of a production run.
 
     Passed: at least 8 blocks; drift of density and energy below 2 standard errors; temperature and
-    pressure at their targets; halves that agree (reduced chi^2 below 2 with block errors); an NP
-    displacement of at least 1 D^2 or, where NPs are bound, agreement with a run from the opposite
-    start. A run that drifts, is off its ensemble or whose NPs hardly moved has failed; one that
+    pressure at their targets; halves that agree (reduced chi^2 below 2 with block errors);
+    agreement with a run from the opposite start, by the same limit, if there is one that has not
+    failed by itself; an NP displacement of at least 1 D^2 or, where NPs are bound, such an
+    agreement. A run that drifts, is off its ensemble or whose NPs hardly moved has failed; one that
     only sampled too little is short.
 
     Args:
@@ -216,7 +239,7 @@ def diagnose(
         temperature: target [epsilon/k_B].
         pressure: target [epsilon/sigma^3].
         trainable: false for a preset that may never pass.
-        opposite: RDF and error of a run of the same composition from the opposite start.
+        opposite: RDF of each block, and the frames in it, of a run of the same composition from the opposite start.
     """
     n_blocks = len(g_blocks)
     if n_blocks < 4:
@@ -246,10 +269,10 @@ def diagnose(
             failed.append(f"mean {name} is {series[name].mean:.4f}, the target is {target:g}")
     agrees = False
     if opposite is not None:
-        difference = compare_rdfs(g, mean_error(g_blocks), *opposite)
+        difference = runs_chi2((g_blocks, frames), opposite)
         agrees = difference < HALVES_MAX
         if not agrees:
-            short.append(f"differs from the run of the opposite start, reduced chi^2 {difference:.1f}")
+            short.append(differs(difference))
     if msd_np < MSD_MIN and not (bound and agrees):
         text = f"NPs moved {msd_np:.2g} D^2, at least {MSD_MIN:g} is needed"
         text += " or a run from the opposite start that agrees" if bound else ""
@@ -270,6 +293,11 @@ def diagnose(
         float(np.mean(thermo_blocks["rg2"])),
         bound,
     )
+
+
+def differs(chi2: float) -> str:
+    """Why a run is short that disagrees with the one from the opposite start."""
+    return f"differs from the run of the opposite start, reduced chi^2 {chi2:.1f} (limit {HALVES_MAX:g})"
 
 
 def _series(blocks: FloatArray) -> Series:

@@ -128,6 +128,11 @@ def halves_variance(curves: FloatArray) -> tuple[FloatArray, float]:
     return _variance(curves, halves=True)
 
 
+def mean_variance(curves: FloatArray) -> tuple[FloatArray, float]:
+    """Square of :func:`mean_error`, and the degrees of freedom that stand behind it."""
+    return _variance(curves, halves=False)
+
+
 def mean_error(curves: FloatArray) -> FloatArray:
     """Standard error of the mean of curves of equal weight, correlation included, per bin.
 
@@ -138,4 +143,4 @@ def mean_error(curves: FloatArray) -> FloatArray:
     Args:
         curves: one curve per block, shape (n_blocks, n_bins), at least 4 blocks.
     """
-    return np.sqrt(_variance(curves, halves=False)[0])
+    return np.sqrt(mean_variance(curves)[0])

@@ -9,10 +9,21 @@ import pytest
 from numpy.typing import NDArray
 
 from nanonet.errors import InputError
-from simulations.analysis.checks import DRIFT_MAX, Diagnosis, compare_rdfs, diagnose, drift, halves_chi2, is_bound
+from simulations.analysis.checks import (
+    DRIFT_MAX,
+    Diagnosis,
+    compare_rdfs,
+    diagnose,
+    drift,
+    halves_chi2,
+    is_bound,
+    runs_chi2,
+)
 from simulations.analysis.correlation import mean_error
-from simulations.analysis.rdf import block_mean, standard_error
+from simulations.analysis.rdf import block_mean
 from tests.productions import G, R, ar1, curves, thermo
+
+FRAMES = np.full(20, 50.0)
 
 
 def verdict(rng: np.random.Generator, n: int = 20, **change: Any) -> Diagnosis:
@@ -123,26 +134,43 @@ def test_bound_nanoparticles_need_the_opposite_start() -> None:
     assert "or a run from the opposite start that agrees" in alone.reasons[0]
 
     other = bound_curves(np.random.default_rng(2))
-    opposite = (other.mean(axis=0), standard_error(other))
-    agreed = good(g_blocks=blocks, msd_np=0.3, opposite=opposite)
+    agreed = good(g_blocks=blocks, msd_np=0.3, opposite=(other, FRAMES))
     assert agreed.verdict == "passed", agreed.reasons
     assert agreed.bound
 
     different = bound_curves(np.random.default_rng(2), contact=0.6)
-    refused = good(g_blocks=blocks, msd_np=0.3, opposite=(different.mean(axis=0), standard_error(different)))
+    refused = good(g_blocks=blocks, msd_np=0.3, opposite=(different, FRAMES))
     assert refused.verdict == "short"
     assert "differs from the run of the opposite start" in refused.reasons[0]
 
 
+@pytest.mark.parametrize(("n_first", "n_second"), [(20, 20), (8, 30), (40, 8)])
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_two_runs_of_the_same_thing_differ_by_one(
+    n_first: int, n_second: int, rho: float, rng: np.random.Generator
+) -> None:
+    """The mean of the reduced chi^2 is 1, whether errors come from few blocks or many."""
+
+    def run(n: int) -> tuple[NDArray, NDArray]:
+        return curves(rng, n, rho), np.full(n, 50.0)
+
+    found = [runs_chi2(run(n_first), run(n_second)) for _ in range(100)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.2)
+    moved = run(n_second)
+    assert runs_chi2(run(n_first), (moved[0] * 1.2, moved[1])) > 2.0
+    one, other = run(n_first), run(n_second)
+    assert runs_chi2(one, other) == pytest.approx(runs_chi2(other, one))
+
+
 def test_the_opposite_start_does_not_excuse_nanoparticles_that_are_free() -> None:
     other = curves(np.random.default_rng(2))
-    result = good(msd_np=0.3, opposite=(other.mean(axis=0), standard_error(other)))
+    result = good(msd_np=0.3, opposite=(other, FRAMES))
     assert result.verdict == "short"
 
 
 def test_a_run_that_disagrees_with_its_opposite_does_not_pass_however_far_it_moved() -> None:
     different = curves(np.random.default_rng(2)) * np.where((R > 3) & (R < 4), 1.5, 1.0)
-    result = good(opposite=(different.mean(axis=0), standard_error(different)))
+    result = good(opposite=(different, FRAMES))
     assert result.verdict == "short"
 
 

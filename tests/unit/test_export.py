@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nanonet.data import store
+from nanonet.paths import RECORDS
 from simulations import export, pipeline, record
 from simulations.pipeline import advance
 from simulations.record import read_record
 from simulations.workspace import Workspace
 from tests.ideal_points import ENGINE, PROTOCOL, finish, run_here
+from tests.productions import curves
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,44 @@ def test_the_opposite_start_judges(space: Workspace, monkeypatch: pytest.MonkeyP
         stored = read_record(point)
         assert stored is not None
         assert stored["verdict"] == rows[point.id]["verdict"]
+
+
+def test_a_failed_run_says_nothing_of_its_opposite(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = finish(space), finish(space, "aggregated")
+    known = read_record(two)
+    assert known is not None
+    record.write_record(two, known | {"verdict": "failed", "reasons": "energy drifts"})
+    asked = {}
+    monkeypatch.setattr(export, "_judged", lambda point, row, opposite: asked.update({point.id: opposite}) or row)
+    export.records([one, two])
+    # The other way round it counts: what has not failed judges the one that did.
+    assert list(asked) == [two.id]
+
+
+def test_runs_of_several_workspaces_are_confronted(rng: np.random.Generator) -> None:
+    common = {"group": "a", "preset": "workstation", "block_frames": np.full(20, 50.0), "n_blocks": 20, "reasons": ""}
+    same = [{**common, "g_block": curves(rng), "start": start} for start in ("dispersed", "aggregated")]
+    other = {**common, "g_block": 1.5 * curves(rng), "start": "aggregated"}
+
+    def verdicts(*rows: dict[str, Any]) -> list[str]:
+        return [row["verdict"] for row in export.confronted({"verdict": "passed", **row} for row in rows)]
+
+    assert verdicts(*same) == ["passed", "passed"]
+    assert verdicts(same[0], other) == ["short", "short"]
+    assert verdicts(same[0], {**other, "verdict": "failed"}) == ["passed", "failed"]
+    assert verdicts(same[0], {**other, "verdict": "short"}) == ["short", "short"]
+    # Another composition, preset or box is another thing, and too few blocks have no error.
+    for change in ({"group": "b"}, {"preset": "paper"}, {"volume_factor": 2.0}):
+        assert verdicts(same[0], {**other, **change}) == ["passed", "passed"]
+    few = {"g_block": other["g_block"][:3], "n_blocks": 3, "verdict": "short"}
+    assert verdicts(same[0], {**other, **few}) == ["passed", "short"]
+    reasons = [row["reasons"] for row in export.confronted([{"verdict": "passed", **row} for row in (same[0], other)])]
+    assert all("differs from the run of the opposite start, reduced chi^2" in reason for reason in reasons)
+
+
+def test_the_shipped_records_have_been_confronted() -> None:
+    rows = store.to_records(store.read(RECORDS))
+    assert [row["verdict"] for row in export.confronted(rows)] == [row["verdict"] for row in rows]
 
 
 def test_what_does_not_judge(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
