@@ -9,13 +9,12 @@ from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Axis, Dataset
 from nanonet.data.table import Table
 from nanonet.domain import RDF
+from nanonet.domain.rdf import RESOLUTION
 from nanonet.errors import DataError
 from nanonet.units import LJ_MINIMUM, MONOMER_DIAMETER
 
 #: Below this g a bin before the edge belongs to the empty core.
 SMALLEST = 0.01
-#: Least noise in units of 1 + g, as for the metrics of the first peak (:mod:`nanonet.metrics.rdf`).
-RESOLUTION = 0.02
 NAMES = ("core edge", "first peak", "tail")
 
 

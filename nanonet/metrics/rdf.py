@@ -9,6 +9,7 @@ import numpy as np
 from nanonet.arrays import FloatArray
 from nanonet.data.dataset import Dataset
 from nanonet.domain import RDF, Composition, Peak
+from nanonet.domain.rdf import RESOLUTION
 from nanonet.errors import ConfigError, DataError
 from nanonet.metrics.base import PerRecord
 
@@ -58,7 +59,7 @@ class _PeakMetric(PerRecord):
 
     name, unit, smaller_is_better = "", "", True
 
-    def __init__(self, resolution: float = 0.02) -> None:
+    def __init__(self, resolution: float = RESOLUTION) -> None:
         if not resolution >= 0:
             raise ConfigError(f"the resolution must not be negative, got {resolution!r}")
         self.resolution = float(resolution)

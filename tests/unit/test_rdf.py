@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nanonet import RDF, Composition
-from nanonet.domain.rdf import Z90, standard_grid
+from nanonet.domain.rdf import standard_grid
 from nanonet.errors import InputError
 from nanonet.units import LJ_MINIMUM
 from tests.synthetic import FloatArray
@@ -88,9 +88,15 @@ def test_band_and_noise_follow_from_the_error() -> None:
     np.testing.assert_array_equal(rdf.noise, np.full(100, 0.9))
 
 
-def test_noise_follows_from_the_band() -> None:
-    rdf = RDF(r=R, g=np.ones(100), band=(np.full(100, 0.8), np.full(100, 1.2)))
-    np.testing.assert_allclose(rdf.noise, 0.2 / Z90)
+def test_a_band_is_no_noise() -> None:
+    """A prediction's bins err alike: a peak within a wide band is one, a ripple below the resolution is none."""
+    high = _bump(3.0, 9.0)
+    band = (np.zeros(100), 3.0 * (1.0 + high))
+    rdf = RDF(r=R, g=1.0 + high, band=band)
+    np.testing.assert_allclose(rdf.noise, 0.02 * (2.0 + high))
+    assert rdf.first_peak is not None
+    assert rdf.first_peak.position == pytest.approx(3.0, abs=0.05)
+    assert RDF(r=R, g=1.0 + 0.01 * high, band=band).first_peak is None
     plain = RDF(r=R, g=np.ones(100))
     assert plain.g_low is None
     assert plain.g_high is None
@@ -199,6 +205,15 @@ def test_a_peak_in_noise(rng: np.random.Generator, height: float) -> None:
         assert peak is not None
         assert peak.position == pytest.approx(3.33, abs=0.25)
         assert peak.height == pytest.approx(height, rel=0.1)
+
+
+def test_the_top_is_the_peak_however_noisy_it_is() -> None:
+    """Where the noise is largest at the top, its flanks stand out first."""
+    g = 1.0 + _bump(3.05, 30.0)
+    error = 0.01 + 0.3 * (g - 1.0)
+    peak = RDF(r=R, g=g, error=error).first_peak
+    assert peak is not None
+    assert peak.position == pytest.approx(3.05, abs=0.05)
 
 
 @given(hnp.arrays(np.float64, 100, elements=st.floats(0.0, 300.0)))
