@@ -23,6 +23,23 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PHASES = ("aggregated", "bridged", "dispersed")
+#: Behind the table of starts.
+_ONE_START = (
+    "Only agreement of both starts proves equilibrium. A run that passed from one of them was stationary for as long "
+    "as it lasted; a cluster that hardly exchanges nanoparticles with its surroundings can be that for longer than it "
+    "was watched."
+)
+#: What follows from the size of the boxes.
+_BOXES = (
+    (
+        "g beyond r = 10 sigma, and the thermodynamic limit: the boxes hold few nanoparticles, see `n_np`, and most "
+        "are hardly wider than 2 x 10 sigma"
+    ),
+    (
+        "the size of aggregates: aggregated nanoparticles make one droplet in such a box; the height of its peak, and "
+        "g outside of it, follow from the size of the box as much as from the composition"
+    ),
+)
 _MARKS = {"aggregated": "o", "bridged": "s", "dispersed": "^"}
 #: Input, its symbol, its format.
 _INPUTS = (
@@ -66,6 +83,8 @@ def rows_of(dataset: xr.Dataset) -> list[dict[str, Any]]:
             "r": dataset["r"].values,
             "g": dataset["g"].values[row],
             "g_error": dataset["g_error"].values[row],
+            "g_block": dataset["g_block"].values[row, : int(dataset["n_blocks"].values[row])],
+            "block_frames": dataset["block_frames"].values[row, : int(dataset["n_blocks"].values[row])],
             **{key: dataset[key].values.tolist()[row] for key in scalars},
         }
         for row, name in enumerate(dataset["record"].values)
@@ -105,9 +124,10 @@ def card(rows: list[dict[str, Any]], name: str, figure: str, remake: str) -> str
     groups = {row["group"] for row in passed}
     about = (
         f"Nanoparticle-nanoparticle RDFs of {len(rows)} simulations of {len({row['group'] for row in rows})} "
-        "compositions of polymer nanocomposites (Kremer-Grest chains, spherical nanoparticles), in Lennard-Jones "
-        f"units. {len(passed)} of them, of {len(groups)} compositions, passed the verdict; only these are learned "
-        "from, unless others are asked for. The variables are described in `nanonet/data/store.py`."
+        "compositions of polymer nanocomposites (Kremer-Grest chains that attract one another, spherical "
+        f"nanoparticles), in Lennard-Jones units. {len(passed)} of them, of {len(groups)} compositions, passed the "
+        "verdict; only these are learned from, unless others are asked for. The variables are described in "
+        "`nanonet/data/store.py`; `nanonet.data.store.read(file)` opens it (xarray)."
     )
     parts = [
         f"# {name}",
@@ -136,6 +156,9 @@ def card(rows: list[dict[str, Any]], name: str, figure: str, remake: str) -> str
             ],
         ),
         *(["Why records did not pass:", _reasons(rows)] if len(passed) < len(rows) else []),
+        "How the compositions began that have a record that passed:",
+        _starts(passed),
+        _ONE_START,
         "## Equilibration",
         "Over the records that passed; the limits are those of the verdict (`docs/simulate.md`).",
         _equilibration(passed),
@@ -172,6 +195,21 @@ def _reasons(rows: list[dict[str, Any]]) -> str:
     return "\n".join(f"- {reason} ... ({count})" for reason, count in counts.most_common())
 
 
+def _starts(passed: list[dict[str, Any]]) -> str:
+    """Compositions that passed, by phase and by the starts that passed."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in passed:
+        groups.setdefault(row["group"], []).append(row)
+    counts: dict[str, Counter[frozenset[str]]] = {}
+    for rows in groups.values():
+        counts.setdefault(phase_of(rows[0]), Counter())[frozenset(row["start"] for row in rows)] += 1
+    both = frozenset(repeats.STARTED)
+    kinds = [*(frozenset((start,)) for start in repeats.STARTED), both]
+    names = (*(f"{words} only" for words in repeats.STARTED.values()), "from both, which agree")
+    body = [(phase, *(str(counts[phase][kind]) for kind in kinds)) for phase in PHASES if phase in counts]
+    return _table(("phase", *names), body)
+
+
 def _equilibration(passed: list[dict[str, Any]]) -> str:
     if not passed:
         return "None passed."
@@ -204,8 +242,9 @@ def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
     words = (
         "*reference* is the longest record of a composition that passed, *other* says in what the second one differs "
         "from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) over the bins [decades], "
-        "*by errors* what their standard errors alone would make of it. What is equilibrated does not know how it "
-        "began."
+        "*by errors* what their standard errors alone would make of it, *chi^2* the reduced one with an allowance for few "
+        "blocks. What is equilibrated does not know how it began: where neither of two starts failed, they have to agree "
+        f"to chi^2 below {HALVES_MAX:g}, or neither passes."
     )
     return [
         words,
@@ -253,7 +292,7 @@ def _limits(rows: list[dict[str, Any]]) -> str:
         "other models: grafted, charged or rod-like particles, stiff or branched chains",
         "polymers with names, to which Lennard-Jones units have to be fitted first",
         "dynamics: mean-square displacements are figures of the sampling, not measured diffusion",
-        "g beyond r = 10 sigma, and the thermodynamic limit: the boxes hold few nanoparticles, see `n_np`",
+        *_BOXES,
     ]
     if not twice:
         lines.append("a noise floor from independent runs: no composition has two records that passed")
@@ -311,8 +350,14 @@ def _scatter(ax: Any, rows: list[dict[str, Any]], x: str, y: str, x_label: str, 
         for verdict in store.VERDICTS:
             own = [row for row in rows if row["verdict"] == verdict and phase_of(row) == phase]
             points: FloatArray = np.array([[row[x], row[y]] for row in own], dtype=float).reshape(-1, 2)
-            ax.plot(*points.T, _MARKS[phase], color=COLOURS[verdict], markersize=5, alpha=0.85, markeredgewidth=0)
+            ax.plot(*points.T, _MARKS[phase], markersize=5, alpha=0.85, **_look(verdict))
     ax.set(xlabel=x_label, ylabel=y_label)
+
+
+def _look(verdict: str) -> dict[str, Any]:
+    """Colour of a marker, which is hollow for a record that failed."""
+    colour = COLOURS[verdict]
+    return {"color": colour, "markeredgewidth": 1.0, "markerfacecolor": "none" if verdict == "failed" else colour}
 
 
 def _log_axis(axis: Any, values: list[float], limit: float) -> None:
@@ -339,7 +384,7 @@ def _legend(rows: list[dict[str, Any]]) -> list[Any]:
         if phase in phases
     ]
     colours = [
-        Line2D([], [], marker="o", linestyle="", color=COLOURS[verdict], label=verdict)
+        Line2D([], [], marker="o", linestyle="", label=verdict, **_look(verdict))
         for verdict in store.VERDICTS
         if verdict in verdicts
     ]

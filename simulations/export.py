@@ -20,6 +20,7 @@ from nanonet.arrays import FloatArray
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
 from simulations.analysis.checks import HALVES_MAX, differs, runs_chi2
+from simulations.analysis.correlation import LEAST_BLOCKS
 from simulations.attempt import open_run
 from simulations.card import write_card
 from simulations.figures import record_figure
@@ -28,9 +29,6 @@ from simulations.record import RULES, blocks_of, make_record, read_record, write
 from simulations.workspace import PointFolder, Workspace
 
 log = logging.getLogger(__name__)
-
-#: Fewest blocks that a standard error is made of.
-_LEAST_BLOCKS = 4
 
 #: How a data set is made again, and made longer, as its card says it.
 REMAKE = """\
@@ -49,7 +47,7 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
 
     for _, record in found:
         # What drifts or is frozen is no sample of equilibrium, and says nothing of another run.
-        if record["verdict"] != "failed" and record["n_blocks"] >= _LEAST_BLOCKS:
+        if record["verdict"] != "failed" and record["n_blocks"] >= LEAST_BLOCKS:
             by_group.setdefault(_beside(record, record["start"]), record)
     result = []
     for point, record in found:
@@ -67,7 +65,7 @@ def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     listed = list(rows)
     runs: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in listed:
-        if row["verdict"] != "failed" and row["n_blocks"] >= _LEAST_BLOCKS:
+        if row["verdict"] != "failed" and row["n_blocks"] >= LEAST_BLOCKS:
             runs.setdefault(_beside(row, row["start"]), []).append(row)
     result = []
     for row in listed:

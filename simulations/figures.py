@@ -11,7 +11,8 @@ import numpy as np
 
 from nanonet.domain import RDF, Composition
 
-COLOURS = {"passed": "#2a7f3f", "short": "#a85f00", "failed": "#b3261e"}
+#: Of verdicts; told apart also by those who do not tell red from green.
+COLOURS = {"passed": "#0072b2", "short": "#d08700", "failed": "#8f2d56"}
 _BLUE, _GREY = "#1f4e79", "0.45"
 STYLE: Any = {
     "font.size": 9.0,

@@ -15,14 +15,12 @@ import numpy as np
 
 from nanonet.errors import RestartError
 from simulations.analysis.checks import judge
-from simulations.analysis.correlation import mean_error
+from simulations.analysis.correlation import LEAST_BLOCKS, mean_error
 from simulations.analysis.rdf import block_mean
 from simulations.attempt import Run, open_run, ready_attempts
 from simulations.protocol import Protocol
 from simulations.workspace import PointFolder, group_name, volume_factor_of, write_json
 
-#: Fewest blocks that the error of an RDF is given for.
-_ERROR_BLOCKS = 4
 #: Number of the rules that a record was judged by; one judged by others is judged again when it is exported.
 RULES = 3
 THERMO = ("density", "energy", "temperature", "pressure")
@@ -106,7 +104,7 @@ def make_record(
     volume = float(np.average([block["volume"].mean() for block in blocks], weights=frames))
     rho = size["n_np"] / volume
     # blocks are of one length; their correlation is allowed for
-    error = mean_error(g_blocks) if len(blocks) >= _ERROR_BLOCKS else np.full(g_blocks.shape[1], np.nan)
+    error = mean_error(g_blocks) if len(blocks) >= LEAST_BLOCKS else np.full(g_blocks.shape[1], np.nan)
     capped = run.complete("production")[1] or run.complete("equilibration")[1]
     record: dict[str, Any] = {
         "record": point.id,

@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from nanonet.arrays import FloatArray
 from nanonet.domain import RDF, Composition
-from simulations.analysis.checks import compare_rdfs
+from simulations.analysis.checks import runs_chi2
+from simulations.analysis.correlation import LEAST_BLOCKS
 from simulations.figures import STYLE
 
 #: Below this g [1] a difference counts for nothing, as in the error of the models.
 FLOOR = 0.01
+#: How a record began, in words that cannot be taken for the phase that it ended in.
+STARTED = {"dispersed": "from dispersed", "aggregated": "from a cluster"}
 _COLOURS = ("#1f4e79", "#c0561f", "#4d8b31", "#7a4fa3", "0.4")
 _COLUMNS = 3
 
@@ -35,7 +39,7 @@ class Repeat:
         apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
         expected: the distance that their standard errors alone would make, g below the floor left out [decades];
             NaN where one of them has too few blocks for an error.
-        chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.compare_rdfs`; NaN likewise.
+        chi2: reduced chi^2 between the two, :func:`simulations.analysis.checks.runs_chi2`; NaN likewise.
     """
 
     reference: Mapping[str, Any]
@@ -73,6 +77,7 @@ def _length(row: Mapping[str, Any]) -> float:
 def _compare(reference: Mapping[str, Any], other: Mapping[str, Any]) -> Repeat:
     first, second = _rdf(reference), _rdf(other)
     errors = (np.asarray(reference["g_error"]), np.asarray(other["g_error"]))
+    known = all(np.isfinite(row["g_error"]).all() and len(row["g_block"]) >= LEAST_BLOCKS for row in (reference, other))
     seen = (first.g >= FLOOR) & (second.g >= FLOOR)
     relative = sum(
         np.where(seen, error / np.maximum(rdf.g, FLOOR), 0.0) ** 2
@@ -83,8 +88,12 @@ def _compare(reference: Mapping[str, Any], other: Mapping[str, Any]) -> Repeat:
         other,
         first.decades_from(second, FLOOR),
         float(np.sqrt(np.mean(relative))) / math.log(10.0),
-        compare_rdfs(first.g, errors[0], second.g, errors[1]),
+        runs_chi2(_blocks(reference), _blocks(other)) if known else math.nan,
     )
+
+
+def _blocks(row: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    return np.asarray(row["g_block"], dtype=float), np.asarray(row["block_frames"], dtype=float)
 
 
 def _rdf(row: Mapping[str, Any]) -> RDF:
@@ -95,7 +104,7 @@ def _rdf(row: Mapping[str, Any]) -> RDF:
 
 
 def _made(row: Mapping[str, Any]) -> list[str]:
-    return [row["start"], f"{row['n_np']} NPs", f"{row['dt']:g} tau", row["engine"]]
+    return [STARTED[row["start"]], f"{row['n_np']} NPs", f"{row['dt']:g} tau", row["engine"]]
 
 
 def described(row: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:

@@ -15,6 +15,8 @@ from nanonet.arrays import FloatArray
 
 #: Correlations of neighbouring blocks that are considered.
 RHO = np.linspace(0.0, 0.9, 37)
+#: Fewest blocks that a standard error is made of.
+LEAST_BLOCKS = 4
 
 
 def slope_score(y: FloatArray) -> float:

@@ -18,6 +18,7 @@ ERROR = np.where(R < 2.0, 0.0, 0.05 * np.sqrt(np.maximum(G, 0.1)))
 
 
 def row(name: str, g: np.ndarray, **changed: Any) -> dict[str, Any]:
+    noise = np.random.default_rng([*name.encode(), int(1e6 * g.sum())]).normal(size=(20, R.size))
     return {
         "record": name,
         "group": "one",
@@ -30,6 +31,8 @@ def row(name: str, g: np.ndarray, **changed: Any) -> dict[str, Any]:
         "r": R,
         "g": g,
         "g_error": ERROR,
+        "g_block": g + np.sqrt(20.0) * ERROR * (noise - noise.mean(axis=0)),
+        "block_frames": np.full(20, 50.0),
         "n_np": 40,
         "n_frames": 1_000,
         "dt": 0.01,
@@ -73,8 +76,8 @@ def test_the_reference_is_the_longest_that_passed() -> None:
 
 def test_only_what_differs_is_named() -> None:
     first = row("a", G)
-    assert described(first) == "dispersed, 40 NPs, 0.01 tau, lammps"
-    assert described(row("b", G, start="aggregated"), first) == "aggregated"
+    assert described(first) == "from dispersed, 40 NPs, 0.01 tau, lammps"
+    assert described(row("b", G, start="aggregated"), first) == "from a cluster"
     assert described(row("b", G, n_np=80, dt=0.005), first) == "80 NPs, 0.005 tau"
     assert described(row("b", G, verdict="failed"), first) == "replica, failed"
 
@@ -101,7 +104,7 @@ def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     rows = [row("a", noisy(1), **common), row("b", noisy(2), start="aggregated", **common)]
     text = card(rows, "records.nc", "records.png", "")
     line = next(line for line in text.splitlines() if "dispersed, 40 NPs, 0.01 tau, lammps" in line)
-    assert "| aggregated |" in line
+    assert "| from a cluster |" in line
     assert len(line.split("|")) == len(table(repeats(rows))[0]) + 2
     assert "records_repeats.png" in text
     assert "No composition that passed has a second record." in card(rows[:1], "records.nc", "records.png", "")
