@@ -242,9 +242,9 @@ def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
     words = (
         "*reference* is the longest record of a composition that passed, *other* says in what the second one differs "
         "from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) over the bins [decades], "
-        "*by errors* what their standard errors alone would make of it, *chi^2* the reduced one with an allowance for few "
-        "blocks. What is equilibrated does not know how it began: where neither of two starts failed, they have to agree "
-        f"to chi^2 below {HALVES_MAX:g}, or neither passes."
+        "*by errors* what their standard errors alone would make of it, *chi^2* the reduced one with an allowance for "
+        "few blocks. What is equilibrated does not know how it began: where neither of two starts failed, they have to "
+        f"agree to chi^2 below {HALVES_MAX:g}, or neither passes."
     )
     return [
         words,
