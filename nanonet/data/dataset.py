@@ -75,6 +75,7 @@ class Dataset:
         axis: what the last dimension of a target runs along.
         noise: standard error of each target, same shape, or ``None``.
         names: one name per record, each its own; the row number if not given.
+        titles: how each record is called in figures, mathtext; its inputs by name if not given.
         source: where the data come from: file, hash, how many records were left out and why.
 
     Raises:
@@ -89,6 +90,7 @@ class Dataset:
     axis: Axis | None = None
     noise: FloatArray | None = None
     names: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
@@ -115,6 +117,8 @@ class Dataset:
         names = tuple(str(name) for name in self.names) or tuple(str(index) for index in range(n))
         if len(names) != n or len(set(names)) != n:
             raise DataError(f"names must be {n} different ones, got {len(names)}, {len(set(names))} of them different")
+        if self.titles and len(self.titles) != n:
+            raise DataError(f"titles must be one for each of {n} records, got {len(self.titles)}")
         if self.noise is not None:
             noise = frozen_array(self.noise, name="noise", ndim=targets.ndim, shape=targets.shape)
             object.__setattr__(self, "noise", noise)
@@ -153,6 +157,7 @@ class Dataset:
             labels={name: values[chosen] for name, values in self.labels.items()},
             noise=None if self.noise is None else self.noise[chosen],
             names=tuple(names),
+            titles=tuple(self.titles[i] for i in chosen) if self.titles else (),
         )
 
     def number(self, label: str) -> tuple[NDArray[np.int64], Dataset]:

@@ -120,13 +120,15 @@ class Nanocomposite:
             )
         unit = str(records["r"].attrs.get("units", "sigma"))
         error = records["g_error"].values[rows]
+        inputs = Table({name: records[name].values[rows] for name in Composition.names()})
         return Dataset(
-            inputs=Table({name: records[name].values[rows] for name in Composition.names()}),
+            inputs=inputs,
             targets=records["g"].values[rows],
             noise=error if np.isfinite(error).all() else None,
             groups=np.array(groups, dtype=str),
             labels={"replica": np.array(groups, dtype=str)},
             names=tuple(str(records["record"].values[row]) for row in rows),
+            titles=tuple(Composition(**numbers).title(lines=2) for numbers in inputs.rows()),
             target="g",
             unit="1",
             axis=Axis(name="r", unit=unit, values=tuple(records["r"].values.tolist())),

@@ -49,10 +49,5 @@ def plot_rdf(
     ax.set_xlabel(r"NP-NP distance $r$ [$\sigma$]")
     ax.set_ylabel(r"$g(r)$")
     if composition is not None:
-        c = composition
-        ax.set_title(
-            rf"$D$={c.D:g}, $N$={c.N}, $\phi$={c.phi:.3g}, "
-            rf"$\epsilon_{{NP-NP}}$={c.eps_np_np:.3g}, $\epsilon_{{P-NP}}$={c.eps_p_np:.3g}",
-            fontsize="medium",
-        )
+        ax.set_title(composition.title(), fontsize="medium")
     return ax

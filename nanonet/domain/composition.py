@@ -150,6 +150,15 @@ class Composition:
         """The five numbers in the order of :meth:`names`, shape (5,)."""
         return np.array([getattr(self, name) for name in self.names()], dtype=np.float64)
 
+    def title(self, lines: int = 1) -> str:
+        """The composition with symbols (mathtext), for figures, in one line or two."""
+        sizes = rf"$D$ = {self.D:.3g} $\sigma$, $N$ = {self.N}, $\phi$ = {self.phi:.2g}"
+        attractions = (
+            rf"$\epsilon_\mathrm{{NP\!-\!NP}}$ = {self.eps_np_np:.3g}, "
+            rf"$\epsilon_\mathrm{{P\!-\!NP}}$ = {self.eps_p_np:.3g}"
+        )
+        return (", " if lines == 1 else "\n").join((sizes, attractions))
+
     def label(self) -> str:
         """One line for titles and tables."""
         return (

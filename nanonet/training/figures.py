@@ -115,6 +115,7 @@ def curves(
         _parity(file, dataset, rows, predicted, band)
         return
     errors = np.square(scale.to(predicted[list(rows)]) - scale.to(dataset.targets[list(rows)])).mean(axis=1)
+    error_of = dict(zip(rows, np.sqrt(errors), strict=True))
     ranked = np.asarray(rows)[np.argsort(errors, kind="stable")]
     chosen = ranked[np.unique(np.linspace(0, len(ranked) - 1, PANELS).round().astype(int))]
     columns = min(4, max(1, len(chosen)))
@@ -126,21 +127,30 @@ def curves(
             noise = np.zeros_like(true) if dataset.noise is None else dataset.noise[row]
             ax.plot(x, scale.back(scale.to(true)), color=TRUE, label="simulated")
             low, high = (scale.back(scale.to(true + sign * noise)) for sign in (-1, 1))
-            ax.fill_between(x, low, high, color=TRUE, alpha=0.3, linewidth=0)
+            ax.fill_between(x, low, high, color=TRUE, alpha=0.3, linewidth=0, label="standard error")
             ax.plot(x, scale.back(scale.to(predicted[row])), color=TEST, label=label)
             if band is not None:
                 ends = (scale.back(scale.to(end[row])) for end in band)
-                ax.fill_between(x, *ends, color=TEST, alpha=0.2, linewidth=0)
+                ax.fill_between(x, *ends, color=TEST, alpha=0.2, linewidth=0, label="band")
             ax.set_title(_title(dataset, row), fontsize=7)
             if scale.log:
+                # What is at or below the floor lies on the axis, and does not look like a number.
                 ax.set_yscale("log")
+                ax.set_ylim(bottom=scale.floor)
+                text = f"{error_of[row]:.2g} decades"
+                ax.annotate(
+                    text, (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize=7, backgroundcolor="#ffffffb0"
+                )
             ax.set(xlabel=f"{dataset.axis.name} [{dataset.axis.unit}]", ylabel=dataset.target)
         for ax in axes.ravel()[len(chosen) :]:
             ax.set_axis_off()
-        axes[0, 0].legend(frameon=False, fontsize=7)
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        axes[0, 0].figure.legend(handles, names, frameon=False, fontsize=8, loc="outside lower center", ncols=4)
 
 
 def _title(dataset: Dataset, row: int) -> str:
+    if dataset.titles:
+        return dataset.titles[row]
     values = dataset.inputs.take([row]).rows()[0]
     text = " ".join(f"{name}={value:.3g}" if isinstance(value, float) else str(value) for name, value in values.items())
     return textwrap.fill(text, 42)

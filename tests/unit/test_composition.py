@@ -44,6 +44,8 @@ def test_goes_through_dict_and_array_unchanged(values: dict[str, Any]) -> None:
     assert Composition(*made.to_array()) == made
     assert hash(Composition(**made.to_dict())) == hash(made)
     assert f"N={made.N}" in made.label()
+    assert made.title().replace(", ", "\n") == made.title(lines=2).replace(", ", "\n")
+    assert rf"$\phi$ = {made.phi:.2g}" in made.title(lines=2).splitlines()[0]
 
 
 @given(

@@ -52,6 +52,8 @@ def test_dataset_takes_rows_of_everything() -> None:
     assert part.groups.tolist() == ["g2", "g0"]
     assert part.targets.tolist() == [[8.0, 9.0], [2.0, 3.0]]
     assert part.inputs["D"].tolist() == [4.0, 1.0]
+    assert part.titles == ()
+    assert replace(_dataset(), titles=tuple("abcdef")).take([4, 1]).titles == ("e", "b")
     assert len(set(_dataset().take([1, 1]).names)) == 2
     assert _dataset().replicas() == {}
     replicas = replace(_dataset(), labels={"replica": np.array(list("aababc"))}).replicas()
@@ -67,6 +69,7 @@ def test_dataset_takes_rows_of_everything() -> None:
         ({"groups": np.array(["a"])}, "groups"),
         ({"names": ("a",) * 6}, "different"),
         ({"axis": None}, "axis"),
+        ({"titles": ("a",)}, "titles must be one for each of 6 records"),
         ({"labels": {"batch": np.array(["x"])}}, "label 'batch' must have one text"),
     ],
 )
