@@ -32,8 +32,8 @@ class Cavity:
     U is the Lennard-Jones potential of two NPs (depth eps_np_np, diameter D, cut at 2.5 D and shifted there) and kT
     that of the simulations, 1. ln y is minus the potential of mean force that the polymer and the other NPs make; it
     is smooth where g rises from 0 to its peak within two bins, and goes on into the core. s is the distance beyond the
-    minimum of U: NPs in contact lie at 0, NPs with a monomer between them at 2^(1/6) sigma, whatever their diameter.
-    So the edge of the core, the steepest part of g and the one that depends most on D, is put in and need not be
+    minimum of U: NPs in contact lie near 0 (the melt presses weakly attractive ones 0.1 to 0.5 sigma closer), NPs with
+    a monomer between them 2^(1/6) sigma further out, whatever their diameter. So the edge of the core, the steepest part of g and the one that depends most on D, is put in and need not be
     learned.
 
     The Boltzmann factor is averaged over each bin, weighted by r^2, as g is. Bins in front of the first one with g at
