@@ -33,8 +33,8 @@ class Cavity:
     that of the simulations, 1. ln y is minus the potential of mean force that the polymer and the other NPs make; it
     is smooth where g rises from 0 to its peak within two bins, and goes on into the core. s is the distance beyond the
     minimum of U: NPs in contact lie near 0 (the melt presses weakly attractive ones 0.1 to 0.5 sigma closer), NPs with
-    a monomer between them 2^(1/6) sigma further out, whatever their diameter. So the edge of the core, the steepest part of g and the one that depends most on D, is put in and need not be
-    learned.
+    a monomer between them 2^(1/6) sigma further out, whatever their diameter. So the edge of the core,
+    the steepest part of g and the one that depends most on D, is put in and need not be learned.
 
     The Boltzmann factor is averaged over each bin, weighted by r^2, as g is. Bins in front of the first one with g at
     or above ``floor`` are in the core: there ln y is continued by a straight line through the first bins behind. Where
