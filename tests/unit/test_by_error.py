@@ -204,7 +204,7 @@ def test_savings_are_what_was_put_in() -> None:
 
 
 def test_a_metric_that_rises_is_turned_round() -> None:
-    own = plan(surface(100, copies=50), repeats=4, metric=Determination())
+    own = plan(surface(100, copies=50), repeats=5, metric=Determination())
     found = curves(own, "random", "farthest", reference="random")
     assert found.saving("farthest", 18).saved.low > 0
     assert found.difference("farthest")[2].value > 0

@@ -55,7 +55,12 @@ def test_groups_count_once() -> None:
     assert group_means(values, groups).tolist() == [1.0, 5.0]
     found = estimate(values, groups)
     assert found.value == 3.0
-    assert (found.low, found.high) == (1.0, 5.0)
+    # Of two groups no interval can be given; of five it reaches from one to the other.
+    assert np.isnan([found.low, found.high]).all()
+    assert found.text() == "3"
+    five = estimate(np.array([1.0, 1.0, 1.0, 1.0, 1.0, 6.0]), np.array(list("aabcde")))
+    assert (five.value, five.low) == (2.0, 1.0)
+    assert five.high >= 4.0
 
 
 def test_undefined_values_are_counted_and_left_out() -> None:
