@@ -138,9 +138,8 @@ def curves(
                 ax.set_yscale("log")
                 ax.set_ylim(bottom=scale.floor)
                 text = f"{error_of[row]:.2g} decades"
-                ax.annotate(
-                    text, (0.97, 0.04), xycoords="axes fraction", ha="right", fontsize=7, backgroundcolor="#ffffffb0"
-                )
+                box = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1.0}
+                ax.annotate(text, (0.97, 0.06), xycoords="axes fraction", ha="right", fontsize=7, bbox=box)
             ax.set(xlabel=f"{dataset.axis.name} [{dataset.axis.unit}]", ylabel=dataset.target)
         for ax in axes.ravel()[len(chosen) :]:
             ax.set_axis_off()
