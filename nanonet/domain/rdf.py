@@ -277,10 +277,10 @@ def _first_significant_maximum(g: FloatArray, noise: FloatArray, n_sigma: float)
 
     low = top = 0
     for index in range(1, g.size):
-        if g[index] < g[low]:
-            low = top = index
-        elif g[index] > g[top]:
+        if g[index] > g[top]:
             top = index
         elif clear(top, low) and clear(top, index):
             return top
+        elif g[index] < g[low]:
+            low = top = index
     return None

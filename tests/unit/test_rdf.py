@@ -207,6 +207,14 @@ def test_a_peak_in_noise(rng: np.random.Generator, height: float) -> None:
         assert peak.height == pytest.approx(height, rel=0.1)
 
 
+def test_behind_a_peak_g_may_fall_below_all_that_was_before() -> None:
+    g = np.full(100, 2.0)
+    g[:3] = 1.0, 2.0, 0.0
+    peak = RDF(r=R, g=g).first_peak
+    assert peak is not None
+    assert peak.position == pytest.approx(R[1], abs=0.05)
+
+
 def test_the_top_is_the_peak_however_noisy_it_is() -> None:
     """Where the noise is largest at the top, its flanks stand out first."""
     g = 1.0 + _bump(3.05, 30.0)
