@@ -76,7 +76,7 @@ class WorkspaceLockedError(NanonetError, RuntimeError):
     """Another process is writing this workspace or state point."""
 
 
-class WorkerError(NanonetError):
+class WorkerError(NanonetError, RuntimeError):
     """A process that worked for us was ended from outside."""
 
 

@@ -14,12 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nanonet.arrays import FloatArray
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
-from simulations.analysis.checks import HALVES_MAX, differs, runs_chi2
+from simulations.analysis.checks import HALVES_MAX, blocks_in, differs, runs_chi2
 from simulations.analysis.correlation import LEAST_BLOCKS
 from simulations.attempt import open_run
 from simulations.card import write_card
@@ -45,14 +42,16 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
     found = [(point, record) for point in points if (record := read_record(point)) is not None]
     by_group: dict[tuple[str, ...], dict[str, Any]] = {}
 
+    met = {_beside(record, record["start"]) for _, record in found}
     for _, record in found:
         # What drifts or is frozen is no sample of equilibrium, and says nothing of another run.
         if record["verdict"] != "failed" and record["n_blocks"] >= LEAST_BLOCKS:
             by_group.setdefault(_beside(record, record["start"]), record)
     result = []
     for point, record in found:
-        opposite = by_group.get(_beside(record, _opposite(record)))
-        current = opposite is None and record.get("rules") == RULES
+        other = _beside(record, _opposite(record))
+        # Judged anew also where the other one has failed: it may have counted before.
+        opposite, current = by_group.get(other), other not in met and record.get("rules") == RULES
         result.append(record if current else _judged(point, record, opposite))
     return result
 
@@ -70,7 +69,7 @@ def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     result = []
     for row in listed:
         others = runs.get(_beside(row, _opposite(row)), []) if row["verdict"] == "passed" else []
-        worst = max((runs_chi2(_blocks(row), _blocks(other)) for other in others), default=0.0)
+        worst = max((runs_chi2(blocks_in(row), blocks_in(other)) for other in others), default=0.0)
         agrees = worst < HALVES_MAX
         result.append(row if agrees else {**row, "verdict": "short", "reasons": differs(worst)})
     return result
@@ -83,10 +82,6 @@ def _beside(record: Mapping[str, Any], start: str) -> tuple[str, ...]:
 
 def _opposite(record: Mapping[str, Any]) -> str:
     return "aggregated" if record["start"] == "dispersed" else "dispersed"
-
-
-def _blocks(row: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
-    return np.asarray(row["g_block"], dtype=float), np.asarray(row["block_frames"], dtype=float)
 
 
 def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any] | None) -> dict[str, Any]:

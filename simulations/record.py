@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nanonet.errors import RestartError
-from simulations.analysis.checks import judge
+from simulations.analysis.checks import blocks_in, judge
 from simulations.analysis.correlation import LEAST_BLOCKS, mean_error
 from simulations.analysis.rdf import block_mean
 from simulations.attempt import Run, open_run, ready_attempts
@@ -93,9 +93,7 @@ def make_record(
         temperature=protocol.temperature,
         pressure=protocol.pressure,
         trainable=protocol.trainable,
-        opposite=None
-        if opposite is None
-        else (np.asarray(opposite["g_block"], dtype=float), np.asarray(opposite["block_frames"], dtype=float)),
+        opposite=None if opposite is None else blocks_in(opposite),
     )
     # what still relaxed is no sample of equilibrium
     skip = diagnosis.n_transient

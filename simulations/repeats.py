@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nanonet.arrays import FloatArray
 from nanonet.domain import RDF, Composition
-from simulations.analysis.checks import runs_chi2
+from simulations.analysis.checks import blocks_in, runs_chi2
 from simulations.analysis.correlation import LEAST_BLOCKS
 from simulations.figures import STYLE
 
@@ -88,12 +87,8 @@ def _compare(reference: Mapping[str, Any], other: Mapping[str, Any]) -> Repeat:
         other,
         first.decades_from(second, FLOOR),
         float(np.sqrt(np.mean(relative))) / math.log(10.0),
-        runs_chi2(_blocks(reference), _blocks(other)) if known else math.nan,
+        runs_chi2(blocks_in(reference), blocks_in(other)) if known else math.nan,
     )
-
-
-def _blocks(row: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
-    return np.asarray(row["g_block"], dtype=float), np.asarray(row["block_frames"], dtype=float)
 
 
 def _rdf(row: Mapping[str, Any]) -> RDF:

@@ -136,6 +136,11 @@ def halves_chi2(g_blocks: FloatArray, frames: FloatArray) -> float:
     return compare_rdfs(first, np.sqrt(variance), second, np.zeros_like(variance)) * _for_few(freedom)
 
 
+def blocks_in(record: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    """RDF of each block of a record, shape (n_blocks, n_bins), and the frames in each."""
+    return np.asarray(record["g_block"], dtype=float), np.asarray(record["block_frames"], dtype=float)
+
+
 def runs_chi2(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> float:
     """Reduced chi^2 between the RDFs of two runs, with the allowances of :func:`halves_chi2`.
 
