@@ -59,7 +59,7 @@ def in_processes(waves: Sequence[Sequence[Task]], workers: int) -> None:
     stays.
 
     Args:
-        waves: tasks; a wave begins when all tasks of the one before are done.
+        waves: tasks that are alike; a wave begins when all tasks of the one before are done.
         workers: number of processes.
 
     Raises:
@@ -74,7 +74,7 @@ def in_processes(waves: Sequence[Sequence[Task]], workers: int) -> None:
     messages = context.Queue()
     listener = logging.handlers.QueueListener(messages, _Again())
     listener.start()
-    start, finished = time.perf_counter(), 0
+    finished = 0
     others = set(multiprocessing.active_children())
     begin = (messages, log.getEffectiveLevel())
     try:
@@ -82,10 +82,13 @@ def in_processes(waves: Sequence[Sequence[Task]], workers: int) -> None:
             pool = ProcessPoolExecutor(count, context, _begin, begin)
             try:
                 for wave in waves:
-                    for task in _as_done(pool, wave, count):
+                    start = time.perf_counter()
+                    for done, task in enumerate(_as_done(pool, wave, count), start=1):
                         finished += 1
-                        left = (time.perf_counter() - start) / finished * (total - finished) / 60.0
-                        log.info("%s: done, %d of %d; about %.0f min left", task.name, finished, total, left)
+                        # Tasks of a wave are alike; the next wave may be a hundred times as fast.
+                        left = (time.perf_counter() - start) / done * (len(wave) - done) / 60.0
+                        more = f"; {len(wave) - done} more like it in about {left:.0f} min" if done < len(wave) else ""
+                        log.info("%s: done, %d of %d%s", task.name, finished, total, more)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in set(multiprocessing.active_children()) - others:
