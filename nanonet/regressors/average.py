@@ -19,7 +19,10 @@ class Average:
     """y = sum_k w_k y_k over regressors k of different kinds.
 
     Two members, mean -/+ s, with s^2 = sum_k w_k (s_k^2 + (y_k - y)^2): what each of them does not
-    know, and how far they are apart.
+    know, and how far they are apart. With ``seats`` the members are theirs instead, so that what a
+    code's spread means for a curve is still known: regressor k has n_k of them and a weight w_k that
+    is its share of the seats. Has it more members than seats, each seat is the mean of equally many
+    of them, has it fewer, each of them has equally many seats.
 
     Args:
         of: at least two regressors, unfitted.
@@ -28,9 +31,10 @@ class Average:
             negative, sum 1, the same for all codes) on inner folds that keep groups together.
         seed: of these folds.
         balance: in learning the weights, records of a group of n weigh (n + 20)^-balance each, 0 to 1.
+        seats: how many members of the average are those of each regressor; in place of weights.
 
     Raises:
-        ConfigError: fewer than two, weights that do not fit, or a balance out of its range.
+        ConfigError: fewer than two, weights or seats that do not fit, or a balance out of its range.
     """
 
     memorises: ClassVar[float] = 0.5
@@ -42,6 +46,7 @@ class Average:
         folds: int = 0,
         seed: int | None = 0,
         balance: float = 0.0,
+        seats: Sequence[int] | None = None,
     ) -> None:
         if not 0 <= balance <= 1:
             raise ConfigError(f"balance must lie in [0, 1], got {balance!r}")
@@ -51,11 +56,16 @@ class Average:
             raise ConfigError(f"weights must be {len(of)} numbers, not negative and not all 0, got {list(weights)!r}")
         if weights is not None and folds > 1:
             raise ConfigError("give weights, or folds to learn them, not both")
+        if seats is not None and (len(seats) != len(of) or min(seats) < 1):
+            raise ConfigError(f"seats must be {len(of)} positive numbers, got {list(seats)!r}")
+        if seats is not None and (weights is not None or folds > 1):
+            raise ConfigError("seats are weights already; give seats alone, or weights, or folds to learn them")
         self.of = list(of)
         self.weights = None if weights is None else [float(value) for value in weights]
         self.folds, self.seed, self.balance = int(folds), seed, float(balance)
+        self.seats = None if seats is None else [int(count) for count in seats]
         self._fitted: list[Regressor] | None = None
-        self._share: FloatArray = np.array(self.weights or [1.0] * len(of))
+        self._share: FloatArray = np.array(self.weights or self.seats or [1.0] * len(of), dtype=float)
         self._share = self._share / self._share.sum()
 
     @property
@@ -64,7 +74,11 @@ class Average:
         return self._share
 
     def fit(self, x: FloatArray, codes: FloatArray, groups: Groups = None) -> Self:
-        """Fit every one of them, and the weights where these are learned."""
+        """Fit every one of them, and the weights where these are learned.
+
+        Raises:
+            ConfigError: the members of one cannot be dealt out evenly among its seats.
+        """
         x, codes = training_arrays(x, codes)
         if self.folds > 1:
             found = [
@@ -72,14 +86,24 @@ class Average:
                 for one in self.of
             ]
             self._share = _least_squares(found, codes, _balanced(len(x), groups, self.balance))
-        self._fitted = [build(describe(one)).fit(x, codes, groups) for one in self.of]
+        fitted = [build(describe(one)).fit(x, codes, groups) for one in self.of]
+        for one, count in zip(fitted, self.seats or (), strict=bool(self.seats)):
+            own = len(one.members(x[:1]))
+            if own % count and count % own:
+                raise ConfigError(
+                    f"{type(one).__name__} has {own} members and cannot deal them out evenly among {count} seats; "
+                    "give it a number of seats or members of which one divides the other"
+                )
+        self._fitted = fitted
         return self
 
     def members(self, x: FloatArray) -> FloatArray:
-        """Mean minus and plus the spread, shape (2, n, d)."""
+        """Mean minus and plus the spread, shape (2, n, d); with ``seats`` one for each seat, (sum of seats, n, d)."""
         if self._fitted is None:
             raise NotFittedError("an average was asked for a prediction before it was fitted; call fit() first")
         parts = [one.members(x) for one in self._fitted]
+        if self.seats:
+            return np.concatenate([_seated(part, count) for part, count in zip(parts, self.seats, strict=True)])
         means = np.stack([part.mean(axis=0) for part in parts])
         variances = np.stack([part.var(axis=0) for part in parts])
         mean = np.tensordot(self._share, means, axes=1)
@@ -98,6 +122,7 @@ class Average:
             "folds": self.folds,
             "seed": self.seed,
             "balance": self.balance,
+            "seats": self.seats,
         }
 
     def save(self, folder: Path) -> None:
@@ -116,6 +141,13 @@ class Average:
         made._fitted = [load_part(folder / f"part{number}", kind) for number in range(len(made.of))]
         made._share = load_arrays(folder / "average.npz", "share")["share"]
         return made
+
+
+def _seated(members: FloatArray, seats: int) -> FloatArray:
+    """Members (m, n, d) dealt out among seats (s, n, d), with the same mean; one of m and s divides the other."""
+    if len(members) <= seats:
+        return np.tile(members, (seats // len(members), 1, 1))
+    return np.asarray(members.reshape(seats, -1, *members.shape[1:]).mean(axis=1))
 
 
 def _balanced(n: int, groups: Groups, balance: float) -> FloatArray:

@@ -96,10 +96,11 @@ class Prism:
             prism = self._system(D, int(N), rho, eps_np_np, eps_p_np).createPRISM()
             start, cost = time.monotonic(), prism.cost
 
-            def limited(x: FloatArray) -> FloatArray:
+            # Versions differ in what they give beside the unknowns.
+            def limited(*given: FloatArray) -> FloatArray:
                 if time.monotonic() - start > self.seconds:
                     raise TimeoutError
-                return cost(x)
+                return cost(*given)
 
             prism.cost = limited
             try:

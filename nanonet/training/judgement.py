@@ -26,6 +26,8 @@ from nanonet.training.noise import noise_multiple
 from nanonet.training.record import score
 
 log = logging.getLogger(__name__)
+#: A floor below this share of the error is what rounding leaves of a representation that loses nothing.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +74,11 @@ class Judgement:
 
     def cells(self, name: str, primary: str) -> tuple[str, ...]:
         """A model's cells of a table with the columns of :func:`header`."""
-        multiple = self.multiples[name]
+        multiple, floor = self.multiples[name], self.floors[name][primary]
+        rounding = abs(floor.value) <= ROUNDING * abs(self.scores[name][primary].value)
         return (
             *(found.text() for found in self.scores[name].values()),
-            self.floors[name][primary].text(),
+            "0" if rounding else floor.text(),
             self.differences[name].text() if name != self.reference else "-",
             multiple.text() if multiple.n_groups else "-",
         )

@@ -114,9 +114,11 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
             ("latent_curve", "representation"),
             ("dense_position", "regressor"),
             ("cavity_dense", "regressor"),
-            ("nanonet_best", "regressor"),
+            ("cavity_ensemble", "regressor"),
+            ("nanonet_best", "regressor.of.0"),
         )
     ] + [f"comparison.models.{name}.regressor.restarts=0" for name in ("pca_gaussian", "cavity_gaussian")]
+    quick.append("comparison.models.nanonet_best.regressor.of.1.restarts=0")
     report = evaluate(configuration("evaluate", *fixed, *quick))
     table = (report / "table.md").read_text()
     results = json.loads((report / "results.json").read_text())
@@ -126,10 +128,13 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
     for name in results["scores"]:
         assert f"| {name} |" in table
     assert "*replicas*" in table
+    # A representation that loses nothing has the floor 0, and not what rounding leaves.
+    floors = [line.split("|")[8].strip() for line in table.splitlines() if line.startswith("| direct_log_forest")]
+    assert table.split("|")[8].strip() == "floor of log_error" and floors == ["0"]
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()}
     assert len(kept) == len(results["scores"])
     # The two forests on the same images share one autoencoder; the others that are fitted have one each.
-    assert len(list((tmp_path / "networks").iterdir())) == 5
+    assert len(list((tmp_path / "networks").iterdir())) == 6
     evaluate(configuration("evaluate", *fixed, *quick))
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()} == kept
 

@@ -153,6 +153,35 @@ def test_an_average_learns_whom_to_trust() -> None:
         Average([Mean(), Mean()], folds=2, balance=2.0)
 
 
+def test_a_committee_s_members_are_those_of_its_regressors() -> None:
+    parts = [Forest(n_trees=12, seed=1), GaussianProcess(restarts=0), Mean()]
+    forest, process, mean = (one.fit(X, CODES) for one in parts)
+    made = Average([Forest(n_trees=12, seed=1), GaussianProcess(restarts=0), Mean()], seats=[4, 4, 2]).fit(X, CODES)
+    members = made.members(ASKED)
+    assert members.shape == (10, len(ASKED), 3)
+    # Twelve trees on four seats: means of three. Two members on four seats: each of them twice.
+    trees = forest.members(ASKED)
+    np.testing.assert_allclose(members[:4], [trees[k : k + 3].mean(axis=0) for k in (0, 3, 6, 9)])
+    np.testing.assert_allclose(members[4:8:2], np.repeat(process.members(ASKED)[:1], 2, axis=0))
+    np.testing.assert_allclose(members[8:], mean.members(ASKED))
+    expected = 0.4 * forest.predict(ASKED) + 0.4 * process.predict(ASKED) + 0.2 * mean.predict(ASKED)
+    np.testing.assert_allclose(made.predict(ASKED), expected)
+    np.testing.assert_allclose(made.share, [0.4, 0.4, 0.2])
+    # Seen on a curve, the spread is that of the members' curves, however their codes hang together.
+    curve = np.array([1.0, -2.0, 0.5])
+    among = np.concatenate([members[:4], np.tile(process.members(ASKED), (2, 1, 1)), mean.members(ASKED)]) @ curve
+    np.testing.assert_allclose((members @ curve).std(axis=0), among.std(axis=0))
+
+
+def test_seats_that_cannot_be_filled_are_refused() -> None:
+    with pytest.raises(ConfigError, match="seats must be 2 positive numbers, got \\[4\\]"):
+        Average([Mean(), Mean()], seats=[4])
+    with pytest.raises(ConfigError, match="give seats alone"):
+        Average([Mean(), Mean()], seats=[4, 4], weights=[1.0, 1.0])
+    with pytest.raises(ConfigError, match="Forest has 12 members and cannot deal them out evenly among 5 seats"):
+        Average([Forest(n_trees=12), Mean()], seats=[5, 2]).fit(X, CODES)
+
+
 def test_a_large_group_does_not_decide_whom_an_average_trusts() -> None:
     # One group of 500 is constant; in ten of 10 a line is right.
     random = np.random.default_rng(0)
