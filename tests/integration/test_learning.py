@@ -130,7 +130,8 @@ def test_one_table_with_intervals_and_resumed(records: Path, tmp_path: Path) -> 
     assert "*replicas*" in table
     # A representation that loses nothing has the floor 0, and not what rounding leaves.
     floors = [line.split("|")[8].strip() for line in table.splitlines() if line.startswith("| direct_log_forest")]
-    assert table.split("|")[8].strip() == "floor of log_error" and floors == ["0"]
+    assert table.split("|")[8].strip() == "floor of log_error"
+    assert floors == ["0"]
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "results").iterdir()}
     assert len(kept) == len(results["scores"])
     # The two forests on the same images share one autoencoder; the others that are fitted have one each.

@@ -72,7 +72,8 @@ def test_processes_share_the_cores(
     assert "of no use" not in caplog.text
     # What is left is said of the wave, whose tasks are alike, and not of all.
     assert "b: done, 1 of 3; 1 more like it in about 0 min" in caplog.text
-    assert caplog.text.count("more like it") == 1 and "c: done, 3 of 3\n" in caplog.text
+    assert caplog.text.count("more like it") == 1
+    assert "c: done, 3 of 3\n" in caplog.text
 
 
 def test_a_number_of_threads_that_was_set_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
