@@ -214,7 +214,7 @@ def replay_by_error(
     pools = [len(plan.pool(fold)) for fold in plan.folds]
     told = (
         f"{plan.metric.name} [{plan.metric.unit}] of held-out records against the number of simulations learned from: "
-        f"mean over {len(pools)} repeats, which differ in what is held out (in the first {len(plan.folds[0].test)} of "
+        f"mean over {len(pools)} repeats, which differ in what is held out (in the first, {len(plan.folds[0].test)} of "
         f"{len(plan.dataset)} records). All strategies begin with the same {plan.initial} candidates, ask "
         f"{plan.batch} a round and learn with the same model; the smallest pool has {min(pools)} candidates."
     )
