@@ -125,3 +125,10 @@ def test_no_plain_setting_is_called_like_a_group(root: str) -> None:
     settings = {key for key, value in content.items() if not isinstance(value, dict)}
     groups = {path.parent.relative_to(CONF).parts[0] for path in FILES if path.parent != CONF}
     assert not settings & groups
+
+
+def test_the_committee_has_the_networks_and_the_process_that_stand_alone() -> None:
+    """Hydra cannot put a file into a list, so that their settings are written twice; they have to stay the same."""
+    networks, process, _ = yaml.safe_load((CONF / "regressor" / "committee.yaml").read_text())["of"]
+    assert networks == yaml.safe_load((CONF / "regressor" / "dense_ensemble.yaml").read_text())
+    assert process == yaml.safe_load((CONF / "regressor" / "gaussian_process.yaml").read_text())
