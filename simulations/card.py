@@ -29,6 +29,11 @@ _ONE_START = (
     "as it lasted; a cluster that hardly exchanges nanoparticles with its surroundings can be that for longer than it "
     "was watched."
 )
+#: Before the table of pairs that passed.
+_NOISE = (
+    "Of these the pairs that passed both and differ in one thing only: the noise floor of what is learned from such "
+    "records, and, where there are larger boxes, the error of the finite size [decades]."
+)
 #: What follows from the size of the boxes.
 _BOXES = (
     (
@@ -246,9 +251,11 @@ def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
         "few blocks. What is equilibrated does not know how it began: where neither of two starts failed, they have to "
         f"agree to chi^2 below {HALVES_MAX:g}, or neither passes."
     )
+    of_noise = repeats.noise(found)
     return [
         words,
         _table(header, body),
+        *((_NOISE, _table(of_noise[0], of_noise[1:])) if of_noise else ()),
         f"![Records of the same composition over one another]({stem}_repeats.png)",
     ]
 

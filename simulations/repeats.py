@@ -33,7 +33,7 @@ class Repeat:
     """A record beside the reference of its composition.
 
     Args:
-        reference: record of the composition that passed and is the longest.
+        reference: record of the composition that passed and is the longest, in the size rule's box if there is one.
         other: another record of it.
         apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
         expected: the distance that their standard errors alone would make, g below the floor left out [decades];
@@ -62,10 +62,16 @@ def repeats(rows: Sequence[Mapping[str, Any]]) -> list[Repeat]:
         passed = [row for row in group if row["verdict"] == "passed"]
         if not passed:
             continue
-        reference = max(passed, key=_length)
+        # what models learn from: the box of the size rule
+        own_box = [row for row in passed if _factor(row) == 1] or passed
+        reference = max(own_box, key=_length)
         others = sorted((row for row in group if row is not reference), key=_length, reverse=True)
         found += [_compare(reference, other) for other in others]
     return sorted(found, key=lambda repeat: (repeat.reference["D"], repeat.reference["group"]))
+
+
+def _factor(row: Mapping[str, Any]) -> float:
+    return float(row.get("volume_factor", 1.0))
 
 
 def _length(row: Mapping[str, Any]) -> float:
@@ -145,6 +151,52 @@ def table(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
             for repeat in found
         ),
     ]
+
+
+def _difference(repeat: Repeat) -> str | None:
+    """The one thing in which two runs differ, as a row of :func:`noise`; ``None`` if it is more than one."""
+    first, other = repeat.reference, repeat.other
+    differ = [
+        name
+        for name, different in (
+            ("start", first["start"] != other["start"]),
+            ("volume", _factor(first) != _factor(other)),
+            ("engine", (first["engine"], first["dt"]) != (other["engine"], other["dt"])),
+        )
+        if different
+    ]
+    return None if len(differ) > 1 else (differ or ["seed"])[0]
+
+
+#: What two runs of a composition can differ in, and how the card says it.
+DIFFERENCES = {
+    "start": "from dispersed nanoparticles, and from a cluster",
+    "seed": "the same start, other random numbers",
+    "volume": "the box of the size rule, and a larger one",
+    "engine": "another engine or time step",
+}
+
+
+def noise(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
+    """Header, and a row per thing in which two runs that passed differ: how far that puts them apart.
+
+    Empty where no composition has two records that passed and differ in one thing only.
+    """
+    passed: dict[str, list[Repeat]] = {}
+    for repeat in found:
+        if repeat.other["verdict"] == "passed" and (name := _difference(repeat)) is not None:
+            passed.setdefault(name, []).append(repeat)
+    rows: list[tuple[str, ...]] = []
+    for name, words in DIFFERENCES.items():
+        if own := passed.get(name):
+            apart, expected, chi2 = np.array([(one.apart, one.expected, one.chi2) for one in own]).T
+            numbers = (*(f"{value:.3f}" for value in (apart.mean(), apart.max(), expected.mean())), f"{chi2.max():.2g}")
+            rows.append((words, str(len({one.reference["group"] for one in own})), *numbers))
+    return (
+        [("two runs", "compositions", "apart, mean", "largest", "by errors, mean", "largest chi^2"), *rows]
+        if rows
+        else []
+    )
 
 
 def figure(found: Sequence[Repeat], file: Path) -> Path:

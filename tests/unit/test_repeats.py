@@ -10,7 +10,7 @@ import pytest
 
 from nanonet.domain.rdf import standard_grid
 from simulations.card import card
-from simulations.repeats import described, figure, repeats, table
+from simulations.repeats import described, figure, noise, repeats, table
 
 R = standard_grid()
 G = np.where(R < 2.0, 0.0, 1.0 + 2.0 * np.exp(-((R - 2.4) ** 2) / 0.1))
@@ -74,6 +74,35 @@ def test_the_reference_is_the_longest_that_passed() -> None:
     assert [(one.reference["record"], one.other["record"]) for one in found] == [("long", "longest"), ("long", "short")]
 
 
+def test_the_reference_is_in_the_box_of_the_size_rule() -> None:
+    rows = [row("twice", noisy(1), n_np=80, volume_factor=2.0), row("once", noisy(2), volume_factor=1.0)]
+    (one,) = repeats(rows)
+    assert (one.reference["record"], one.other["record"]) == ("once", "twice")
+    assert repeats([rows[0], row("again", noisy(3), n_np=80, volume_factor=2.0)])[0].reference["n_np"] == 80
+
+
+def test_the_noise_is_told_apart_by_what_differs() -> None:
+    rows = [
+        row("a", noisy(1), n_frames=2_000),
+        row("cluster", noisy(2), start="aggregated"),
+        row("seed", noisy(3)),
+        row("twice", noisy(4), volume_factor=2.0),
+        row("fine", noisy(5), dt=0.005),
+        row("two things", noisy(6), volume_factor=2.0, start="aggregated"),
+        row("failed", noisy(7), start="aggregated", verdict="failed"),
+        row("b", noisy(8), group="two", n_frames=2_000),
+        row("b seed", noisy(9), group="two"),
+    ]
+    found = repeats(rows)
+    header, start, seed, volume, engine = noise(found)
+    assert [line[1] for line in (start, seed, volume, engine)] == ["1", "2", "1", "1"]
+    apart = {one.other["record"]: one.apart for one in found}
+    assert start[header.index("largest")] == f"{apart['cluster']:.3f}"
+    assert seed[header.index("apart, mean")] == f"{(apart['seed'] + apart['b seed']) / 2:.3f}"
+    assert seed[header.index("largest")] == f"{max(apart['seed'], apart['b seed']):.3f}"
+    assert noise(repeats([row("a", noisy(1)), row("b", noisy(2), verdict="short")])) == []
+
+
 def test_only_what_differs_is_named() -> None:
     first = row("a", G)
     assert described(first) == "from dispersed, 40 NPs, 0.01 tau, lammps"
@@ -107,5 +136,6 @@ def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     assert "| from a cluster |" in line
     assert len(line.split("|")) == len(table(repeats(rows))[0]) + 2
     assert "records_repeats.png" in text
+    assert "| from dispersed nanoparticles, and from a cluster | 1 |" in text
     assert "No composition that passed has a second record." in card(rows[:1], "records.nc", "records.png", "")
     assert figure(repeats(rows), tmp_path / "repeats.png").stat().st_size > 5_000
