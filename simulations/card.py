@@ -32,7 +32,8 @@ _ONE_START = (
 #: Before the table of pairs that passed.
 _NOISE = (
     "Of these the pairs that passed both and differ in one thing only: the noise floor of what is learned from such "
-    "records, and, where there are larger boxes, the error of the finite size [decades]."
+    "records, and, where there are larger boxes, the error of the finite size [decades]. Starts that do not agree are "
+    "not among them, since then neither passes."
 )
 #: What follows from the size of the boxes.
 _BOXES = (
@@ -245,10 +246,11 @@ def _repeats(rows: list[dict[str, Any]], stem: str) -> list[str]:
         return ["No composition that passed has a second record."]
     header, *body = repeats.table(found)
     words = (
-        "*reference* is the longest record of a composition that passed, *other* says in what the second one differs "
-        "from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) over the bins [decades], "
-        "*by errors* what their standard errors alone would make of it, *chi^2* the reduced one with an allowance for "
-        "few blocks. What is equilibrated does not know how it began: where neither of two starts failed, they have to "
+        "*reference* is the longest record of a composition that passed (or is short, if none passed), *other* says in "
+        "what the second one differs from it. *apart* is the root mean square of the difference of log10 max(g, 0.01) "
+        "over the bins [decades], *by errors* what their standard errors alone would make of it, *chi^2* the reduced "
+        "one with an allowance for few blocks. What is equilibrated does not know how it began: where neither of two "
+        "starts failed, they have to "
         f"agree to chi^2 below {HALVES_MAX:g}, or neither passes."
     )
     of_noise = repeats.noise(found)

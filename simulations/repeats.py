@@ -33,7 +33,8 @@ class Repeat:
     """A record beside the reference of its composition.
 
     Args:
-        reference: record of the composition that passed and is the longest, in the size rule's box if there is one.
+        reference: record of the composition that passed (or is short, where none passed) and is the longest, in the
+            size rule's box if there is one.
         other: another record of it.
         apart: their distance, :meth:`nanonet.RDF.decades_from` [decades].
         expected: the distance that their standard errors alone would make, g below the floor left out [decades];
@@ -52,18 +53,21 @@ def repeats(rows: Sequence[Mapping[str, Any]]) -> list[Repeat]:
     """Every further record of a composition beside the one to trust, by D.
 
     Args:
-        rows: from :func:`simulations.card.rows_of`. Compositions of which nothing passed are left out.
+        rows: from :func:`simulations.card.rows_of`. Compositions of which all records failed are left out.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["group"], []).append(row)
     found = []
     for group in groups.values():
-        passed = [row for row in group if row["verdict"] == "passed"]
-        if not passed:
+        # Where two starts do not agree neither passed, and that is just what has to be seen.
+        trusted = [row for row in group if row["verdict"] == "passed"] or [
+            row for row in group if row["verdict"] == "short"
+        ]
+        if not trusted:
             continue
         # what models learn from: the box of the size rule
-        own_box = [row for row in passed if _factor(row) == 1] or passed
+        own_box = [row for row in trusted if _factor(row) == 1] or trusted
         reference = max(own_box, key=_length)
         others = sorted((row for row in group if row is not reference), key=_length, reverse=True)
         found += [_compare(reference, other) for other in others]
@@ -184,7 +188,8 @@ def noise(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
     """
     passed: dict[str, list[Repeat]] = {}
     for repeat in found:
-        if repeat.other["verdict"] == "passed" and (name := _difference(repeat)) is not None:
+        both = repeat.reference["verdict"] == repeat.other["verdict"] == "passed"
+        if both and (name := _difference(repeat)) is not None:
             passed.setdefault(name, []).append(repeat)
     rows: list[tuple[str, ...]] = []
     for name, words in DIFFERENCES.items():

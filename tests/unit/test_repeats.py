@@ -68,10 +68,21 @@ def test_the_reference_is_the_longest_that_passed() -> None:
         row("short", noisy(2)),
         row("long", noisy(3), n_frames=2_000, start="aggregated"),
         row("alone", noisy(4), group="two"),
-        *(row(name, noisy(5), group="three", verdict="short") for name in ("x", "y")),
+        *(row(name, noisy(5), group="three", verdict="failed") for name in ("x", "y")),
     ]
     found = repeats(rows)
     assert [(one.reference["record"], one.other["record"]) for one in found] == [("long", "longest"), ("long", "short")]
+
+
+def test_starts_that_do_not_agree_are_shown_and_are_no_noise() -> None:
+    rows = [
+        row("dispersed", noisy(1), verdict="short"),
+        row("cluster", noisy(2), n_frames=2_000, start="aggregated", verdict="short"),
+    ]
+    found = repeats(rows)
+    assert [(one.reference["record"], one.other["record"]) for one in found] == [("cluster", "dispersed")]
+    assert table(found)[1][5].endswith("short")
+    assert noise(found) == []
 
 
 def test_the_reference_is_in_the_box_of_the_size_rule() -> None:
