@@ -67,15 +67,11 @@ def repeats(rows: Sequence[Mapping[str, Any]]) -> list[Repeat]:
         if not trusted:
             continue
         # what models learn from: the box of the size rule
-        own_box = [row for row in trusted if _factor(row) == 1] or trusted
+        own_box = [row for row in trusted if row["volume_factor"] == 1] or trusted
         reference = max(own_box, key=_length)
         others = sorted((row for row in group if row is not reference), key=_length, reverse=True)
         found += [_compare(reference, other) for other in others]
     return sorted(found, key=lambda repeat: (repeat.reference["D"], repeat.reference["group"]))
-
-
-def _factor(row: Mapping[str, Any]) -> float:
-    return float(row.get("volume_factor", 1.0))
 
 
 def _length(row: Mapping[str, Any]) -> float:
@@ -164,7 +160,7 @@ def _difference(repeat: Repeat) -> str | None:
         name
         for name, different in (
             ("start", first["start"] != other["start"]),
-            ("volume", _factor(first) != _factor(other)),
+            ("volume", first["volume_factor"] != other["volume_factor"]),
             ("engine", (first["engine"], first["dt"]) != (other["engine"], other["dt"])),
         )
         if different

@@ -51,6 +51,8 @@ def test_it_learned_from_shipped_simulations(model: Predictor) -> None:
     learned = model.checkpoint.info["data"]["learned"]
     assert set(learned) <= set(verdicts)
     withdrawn = [name for name in learned if verdicts[name] != "passed"]
+    reasons = dict(zip(records["record"].values.tolist(), records["reasons"].values.tolist(), strict=True))
+    assert all(reasons[name].startswith("differs from the run of the opposite start") for name in withdrawn)
     assert len(withdrawn) <= 0.02 * len(learned), "too many were withdrawn: train it anew"
     groups = {group_of[name] for name in learned}
     assert len(groups) >= 24
