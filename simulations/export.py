@@ -16,11 +16,11 @@ from typing import Any
 
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
-from simulations.analysis.checks import HALVES_MAX, blocks_in, differs, runs_chi2
-from simulations.analysis.correlation import LEAST_BLOCKS
+from simulations.analysis.checks import differs
 from simulations.attempt import open_run
 from simulations.card import write_card
 from simulations.figures import record_figure
+from simulations.opposites import Opposites, comparable, opposite
 from simulations.protocol import Protocol
 from simulations.record import RULES, blocks_of, make_record, read_record, write_record
 from simulations.workspace import PointFolder, Workspace
@@ -40,19 +40,16 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
     Records that were judged by other rules than today's are judged again where their blocks are still there.
     """
     found = [(point, record) for point in points if (record := read_record(point)) is not None]
-    by_group: dict[tuple[str, ...], dict[str, Any]] = {}
-
-    met = {_beside(record, record["start"]) for _, record in found}
-    for _, record in found:
-        # What drifts or is frozen is no sample of equilibrium, and says nothing of another run.
-        if record["verdict"] != "failed" and record["n_blocks"] >= LEAST_BLOCKS:
-            by_group.setdefault(_beside(record, record["start"]), record)
+    met = {comparable(record) for _, record in found}
+    runs = Opposites(record for _, record in found)
     result = []
     for point, record in found:
-        other = _beside(record, _opposite(record))
         # Judged anew also where the other one has failed: it may have counted before.
-        opposite, current = by_group.get(other), other not in met and record.get("rules") == RULES
-        result.append(record if current else _judged(point, record, opposite))
+        alone = comparable(record, opposite(record["start"])) not in met
+        if alone and record.get("rules") == RULES:
+            result.append(record)
+        else:
+            result.append(_judged(point, record, next(iter(runs.of(record)), None)))
     return result
 
 
@@ -62,29 +59,16 @@ def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     As :func:`records` does within a workspace; here the runs may come from several of them.
     """
     listed = list(rows)
-    runs: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in listed:
-        if row["verdict"] != "failed" and row["n_blocks"] >= LEAST_BLOCKS:
-            runs.setdefault(_beside(row, row["start"]), []).append(row)
-    result = []
-    for row in listed:
-        others = runs.get(_beside(row, _opposite(row)), []) if row["verdict"] == "passed" else []
-        worst = max((runs_chi2(blocks_in(row), blocks_in(other)) for other in others), default=0.0)
-        agrees = worst < HALVES_MAX
-        result.append(row if agrees else {**row, "verdict": "short", "reasons": differs(worst)})
-    return result
+    runs = Opposites(listed)
+    return [
+        row
+        if row["verdict"] != "passed" or runs.agree(row)
+        else {**row, "verdict": "short", "reasons": differs(runs.chi2(row))}
+        for row in listed
+    ]
 
 
-def _beside(record: Mapping[str, Any], start: str) -> tuple[str, ...]:
-    """What runs have in common that are compared."""
-    return record["group"], record["preset"], str(float(record.get("volume_factor", 1.0))), start
-
-
-def _opposite(record: Mapping[str, Any]) -> str:
-    return "aggregated" if record["start"] == "dispersed" else "dispersed"
-
-
-def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, Any] | None) -> dict[str, Any]:
+def _judged(point: PointFolder, record: dict[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
     """The record with the verdict of today's rules and the run from the opposite start; also left in its folder."""
     try:
         with point.lock():
@@ -101,7 +85,7 @@ def _judged(point: PointFolder, record: dict[str, Any], opposite: Mapping[str, A
             # blocks beyond the record belong to an extension that is under way
             run = replace(run, blocks=run.blocks[: before + blocks_of(record)])
             # the protocol's caps are not part of the state point, so whether it ended at one is kept as it is
-            judged = make_record(point, attempt, run, opposite) | {"capped": record["capped"]}
+            judged = make_record(point, attempt, run, other) | {"capped": record["capped"]}
             if any(judged[name] != record.get(name) for name in ("verdict", "reasons", "rules")):
                 write_record(point, judged)
             return judged

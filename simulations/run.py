@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nanonet import paths
+from nanonet.data import store
 from nanonet.domain import Composition
 from nanonet.errors import ConfigError, NanonetError, SystemSizeError
 from simulations.builder import SystemSize, system_size
@@ -32,10 +33,11 @@ from simulations.design import STARTS, Choice, Run, choose
 from simulations.engines.child import make_engine
 from simulations.export import export, records
 from simulations.extension import to_do
+from simulations.opposites import Opposites, opposite
 from simulations.pipeline import Progress
 from simulations.protocol import Protocol
 from simulations.record import read_record
-from simulations.workspace import PointFolder, StatePoint, Workspace
+from simulations.workspace import PointFolder, StatePoint, Workspace, group_name
 
 log = logging.getLogger("simulations")
 
@@ -345,6 +347,7 @@ def run(config: DictConfig) -> int:
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
         raise ConfigError(f"extend_until_passed must be a whole number of blocks, 0 or more, got {most!r}")
     jobs, choice = make_jobs(config, protocol, engine)
+    known = _known(config.agree_with, most)
     if config.points is not None:
         choice.write(Path(str(config.points)))
     if config.dry_run:
@@ -358,7 +361,7 @@ def run(config: DictConfig) -> int:
         points = {workspace.point(job.statepoint).id: job for job in jobs}
 
         def left(point: str) -> Protocol | None:
-            return to_do(workspace.point_of(point), protocol, most)
+            return to_do(workspace.point_of(point), protocol, most, lambda record: _agrees(record, known, workspace))
 
         todo = {point: what for point in points if (what := left(point)) is not None}
         result = Summary()
@@ -384,7 +387,7 @@ def run(config: DictConfig) -> int:
             finally:
                 stop_cluster(client, cluster)
         status = _conclude(config, workspace, result, choice)
-        flagged = sum(_did_not_pass(workspace.point_of(point)) for point in points)
+        flagged = sum(_did_not_pass(workspace.point_of(point), known) for point in points)
         if flagged and protocol.trainable:
             print(
                 f"{_count(flagged, 'record')} did not pass (make status tells why); the same command with "
@@ -393,9 +396,33 @@ def run(config: DictConfig) -> int:
         return status
 
 
-def _did_not_pass(point: PointFolder) -> bool:
+def _known(path: Any, most: int) -> Opposites:
+    """Runs of a data set that a production is compared with before it is taken to have passed."""
+    if path is None:
+        return Opposites()
+    if most == 0:
+        raise ConfigError(
+            f"agree_with={path} says until when productions go on, and none does; give extend_until_passed=40 with it"
+        )
+    return Opposites(store.to_records(store.read(Path(str(path)))))
+
+
+def _agrees(record: Mapping[str, Any], known: Opposites, workspace: Workspace) -> bool:
+    """Whether a record that passed agrees with runs from the opposite start, here and in the data set."""
+    start = opposite(record["start"])
+    beside = (
+        other
+        for point in workspace.points()
+        if point.statepoint["start"] == start
+        and group_name(point.composition) == record["group"]
+        and (other := read_record(point)) is not None
+    )
+    return known.agree(record) and Opposites(beside).agree(record)
+
+
+def _did_not_pass(point: PointFolder, known: Opposites) -> bool:
     record = read_record(point)
-    return record is not None and record["verdict"] != "passed"
+    return record is not None and (record["verdict"] != "passed" or not known.agree(record))
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from nanonet.data import store
 from nanonet.domain import Composition
 from nanonet.errors import ConfigError, EngineKilledError, NanonetError, WorkspaceLockedError
-from nanonet.paths import CONF
+from nanonet.paths import CONF, RECORDS
 from simulations import export, pipeline, run, status
 from simulations.pipeline import advance
 from simulations.protocol import Protocol
@@ -72,6 +73,8 @@ POINT = "design.points=[{D: 2, N: 25, phi: 0.06, eps_np_np: 1, eps_p_np: 1}]"
         (["volume_factors=2"], r"volume_factors must be a list of numbers, 1 or more, .*got 2"),
         (["volume_factors=[twice]"], r"volume_factors must be a list of numbers, 1 or more, .*got \['twice'\]"),
         (["extend_until_passed=-1"], r"extend_until_passed must be a whole number of blocks, 0 or more, got -1"),
+        (["agree_with=known.nc"], r"agree_with=known.nc says until when .* give extend_until_passed=40 with it"),
+        (["agree_with=none.nc", "extend_until_passed=40"], r"none.nc"),
         (["extend_blocks=-1"], r"extend_blocks must be a whole number of blocks, 0 or more, got -1"),
         (["starts=[melted]"], r"starts must name dispersed, aggregated or both, got \['melted'\]"),
         (["order=random"], r"order is 'design' or 'cost', got 'random'"),
@@ -352,6 +355,21 @@ def test_what_does_not_pass_is_gone_on_with_if_asked(tmp_path: Path) -> None:
         assert "8 are needed" not in record["reasons"]
     # those that pass with ten blocks more are left alone
     assert set(lengths.items()) <= {(True, 12), (True, 16), (False, 16)}
+
+
+def test_what_passes_goes_on_until_it_agrees_with_a_data_set(tmp_path: Path) -> None:
+    arguments = (tmp_path / "w", "engine=ideal", "protocol.trainable=true")
+    assert finished(campaign(*arguments, "extend_blocks=6"))[0] == 0
+    rows = [export.plain(row) for row in export.records(Workspace(tmp_path / "w").points())]
+    # what the other start is said to have given is half as much again
+    other = {"start": "aggregated", "verdict": "passed"}
+    known = [{**row, **other, "g_block": 1.5 * row["g_block"], "record": row["record"][::-1]} for row in rows]
+    r = store.read(RECORDS)["r"].values
+    file = store.write(store.from_records(known, r), tmp_path / "known.nc")
+    status, text = finished(campaign(*arguments, "extend_until_passed=14", f"agree_with={file}"))
+    assert status == 0
+    assert f"{len(rows)} records did not pass" in text
+    assert [blocks_of(read_record(point) or {}) for point in Workspace(tmp_path / "w").points()] == [16] * len(rows)
 
 
 def test_extending_a_campaign_adds_and_overwrites_nothing(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +73,18 @@ def test_what_cannot_pass_is_not_extended(point: PointFolder, verdict: dict[str,
     for attempt in point.attempts():
         shutil.rmtree(attempt)
     assert to_do(point, PROTOCOL, 20) is None, "the blocks are gone"
+
+
+def test_what_passed_goes_on_while_it_does_not_agree(point: PointFolder, verdict: dict[str, str]) -> None:
+    verdict["verdict"] = "passed"
+    assert finish(point, PROTOCOL) == 8
+    agreed = []
+
+    def agrees(known: Mapping[str, Any]) -> bool:
+        agreed.append(record.blocks_of(known))
+        return agreed[-1] >= 28
+
+    while (longer := to_do(point, PROTOCOL, 40, agrees)) is not None:
+        finish(point, longer)
+    assert agreed == [8, 18, 28]
+    assert to_do(point, PROTOCOL, 0, lambda known: False) is None, "nothing may be added"
