@@ -20,7 +20,7 @@ def to_do(
     point: PointFolder,
     protocol: Protocol,
     most: int = 0,
-    agrees: Callable[[Mapping[str, Any]], bool] = lambda record: True,
+    agrees: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Protocol | None:
     """What a state point goes on with, or ``None`` where nothing is left to do.
 
@@ -31,14 +31,15 @@ def to_do(
         point: the state point.
         protocol: what is asked for, with the extension that every point gets.
         most: blocks by which a production that does not pass may be extended in addition.
-        agrees: whether a record that passed also agrees with what else is known of its composition.
+        agrees: whether a record that passed also agrees with what else is known of its composition; not asked if not
+            given.
     """
     if not is_finished(point, protocol):
         return protocol
     record, ready = read_record(point), ready_attempts(point)
     if most == 0 or record is None or not protocol.trainable or not ready:
         return None
-    if record["verdict"] == "passed" and agrees(record):
+    if record["verdict"] == "passed" and (agrees is None or agrees(record)):
         return None
     plain = replace(protocol, extend_blocks=0)
     run = open_run(point, plain, ready[-1])

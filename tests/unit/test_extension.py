@@ -87,4 +87,4 @@ def test_what_passed_goes_on_while_it_does_not_agree(point: PointFolder, verdict
     while (longer := to_do(point, PROTOCOL, 40, agrees)) is not None:
         finish(point, longer)
     assert agreed == [8, 18, 28]
-    assert to_do(point, PROTOCOL, 0, lambda known: False) is None, "nothing may be added"
+    assert to_do(point, PROTOCOL, 0, lambda _: False) is None, "nothing may be added"
