@@ -389,8 +389,9 @@ def run(config: DictConfig) -> int:
         status = _conclude(config, workspace, result, choice)
         flagged = sum(_did_not_pass(workspace.point_of(point), known) for point in points)
         if flagged and protocol.trainable:
+            differ = "" if config.agree_with is None else f" or do not agree with {config.agree_with}"
             print(
-                f"{_count(flagged, 'record')} did not pass (make status tells why); the same command with "
+                f"{_count(flagged, 'record')} did not pass{differ} (make status tells why); the same command with "
                 f"extend_until_passed={most + 40} goes on with {'it' if flagged == 1 else 'them'}"
             )
         return status
