@@ -24,7 +24,7 @@ class Simulated:
 
     Args:
         composition: with the measured density.
-        phase: of the simulated RDF.
+        phase: of the simulated RDF, the mean of its replicas.
         near: whether its D, N and phi are near those of the slice.
     """
 
@@ -41,7 +41,7 @@ def is_near(one: Composition, other: Composition) -> bool:
 
 
 def simulated(records: str | Path | None, slice_: Composition) -> tuple[tuple[Simulated, ...], str]:
-    """Records that passed, each with its phase; and a sentence if they cannot be had.
+    """Compositions with records that passed, each with its phase; and a sentence if they cannot be had.
 
     Args:
         records: a data set in the store's schema; the shipped one if not given, which may be missing.
@@ -58,9 +58,11 @@ def simulated(records: str | Path | None, slice_: Composition) -> tuple[tuple[Si
             raise
         return (), f"The simulated compositions are not shown: {error}."
     r = np.array([]) if dataset.axis is None else dataset.axis.array()
+    rows = list(dataset.inputs.rows())
     made = []
-    for row, numbers in enumerate(dataset.inputs.rows()):
-        composition = Composition(**numbers)
-        phase = cast("Phase", classify_phases(r, dataset.targets[row], composition.D).item())
+    for group in dict.fromkeys(dataset.groups.tolist()):
+        replicas = np.flatnonzero(dataset.groups == group)
+        composition = Composition(**rows[replicas[0]])
+        phase = cast("Phase", classify_phases(r, dataset.targets[replicas].mean(axis=0), composition.D).item())
         made.append(Simulated(composition, phase, is_near(composition, slice_)))
     return tuple(made), ""

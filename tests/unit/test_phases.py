@@ -120,6 +120,18 @@ def test_simulated_points_are_filled_where_they_are_near(folder: Path, found: Ph
         simulated(folder / "none.nc", near[0].composition)
 
 
+def test_a_composition_that_was_simulated_twice_is_one_point(tmp_path: Path) -> None:
+    point = compositions(1, seed=3)[0]
+    wet, dry = ({**point, "eps_np_np": a, "eps_p_np": b} for a, b in [(0.1, 0.2), (2.4, 0.1)])
+    rows = [record(f"c000/{replica}", point, replica, g=g_of(made)) for replica, made in enumerate([wet, dry])]
+    rows += [record("c001/0", compositions(2, seed=3)[1], 2, g=g_of(wet))]
+    file = store.write(store.from_records(rows, standard_grid()), tmp_path / "records.nc")
+    points, _ = simulated(file, Composition(**point))
+    assert len(points) == 2
+    assert points[0].phase == "aggregated"  # of the mean, not of the first, which is dispersed
+    assert points[1].phase == "dispersed"
+
+
 def test_colours_differ_in_grey() -> None:
     def luminance(color: str) -> float:
         red, green, blue = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
