@@ -6,18 +6,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 from nanonet.arrays import FloatArray
 from nanonet.data import store
 from nanonet.domain import RDF, Composition
-from nanonet.units import UNITS
+from nanonet.paths import CONF
+from nanonet.units import PRESSURE, TEMPERATURE, UNITS
 from simulations import repeats
 from simulations.analysis.checks import DRIFT_MAX, HALVES_MAX, MSD_MIN
+from simulations.design import Sobol
 from simulations.figures import COLOURS, STYLE
+from simulations.protocol import Protocol
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +52,8 @@ _BOXES = (
         "g outside of it, follow from the size of the box as much as from the composition"
     ),
 )
+#: So many points of the reference design are looked through for the compositions of a data set.
+_SOUGHT = 1024
 _MARKS = {"aggregated": "o", "bridged": "s", "dispersed": "^"}
 #: Input, its symbol, its format.
 _INPUTS = (
@@ -165,6 +173,10 @@ def card(rows: list[dict[str, Any]], name: str, figure: str, remake: str) -> str
         "How the compositions began that have a record that passed:",
         _starts(passed),
         _ONE_START,
+        "## Design",
+        _design(rows),
+        "## Protocol",
+        *_protocols(rows),
         "## Equilibration",
         "Over the records that passed; the limits are those of the verdict (`docs/simulate.md`).",
         _equilibration(passed),
@@ -214,6 +226,53 @@ def _starts(passed: list[dict[str, Any]]) -> str:
     names = (*(f"{words} only" for words in repeats.STARTED.values()), "from both, which agree")
     body = [(phase, *(str(counts[phase][kind]) for kind in kinds)) for phase in PHASES if phase in counts]
     return _table(("phase", *names), body)
+
+
+def _design(rows: list[dict[str, Any]]) -> str:
+    """Which of the compositions are points of the reference design."""
+    settings = yaml.safe_load((CONF / "design" / "sobol.yaml").read_text(encoding="utf-8"))
+    box = settings["box"]
+    design = Sobol(settings["n"], seed=settings["seed"], box=box)
+    places = {_place(asdict(c)): number for number, c in enumerate(islice(design.compositions(), _SOUGHT), 1)}
+    asked = {row["group"]: {**row, "rho": row["rho_target"]} for row in rows}.values()
+    found = [places[place] for row in asked if (place := _place(row)) in places]
+    ranges = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in box.items())
+    listed = f"{len(asked) - len(found)} were asked for by themselves" if found else "none is a point of it"
+    first = f"{len(found)} of the {len(asked)} compositions are among its first {max(found)} points, " if found else ""
+    return (
+        f"The reference design is a scrambled Sobol sequence (seed {settings['seed']}) over {ranges}. {first}{listed}. "
+        "Points are taken in the order of their cost (`order=cost`), so that small nanoparticles prevail. How each "
+        "began, dispersed or as a cluster, was said in lists of our own; the table of starts above counts them."
+    )
+
+
+def _place(point: Mapping[str, Any]) -> tuple[float, ...]:
+    """What tells points of a design apart, in records as well, which keep some ten digits."""
+    return tuple(round(float(point[name]), 6) for name in Composition.names())
+
+
+def _protocols(rows: list[dict[str, Any]]) -> list[str]:
+    """What a run consists of, by preset, as far as the preset is one of ours."""
+    about = (
+        "Kremer-Grest chains with Lennard-Jones attraction (epsilon 1, cut at 2.5 sigma), Lennard-Jones nanoparticles "
+        f"(cut at 2.5 of their sigma), NPT at T* = {TEMPERATURE:g} and P* = {PRESSURE:g}. RDFs by freud, 100 bins to "
+        "10 sigma. All choices, and their reasons: `docs/simulate.md`."
+    )
+    found = [about]
+    for preset in sorted({str(row["preset"]) for row in rows}):
+        file = CONF / "protocol" / f"{preset}.yaml"
+        if not file.is_file():
+            continue
+        one = Protocol.from_mapping(yaml.safe_load(file.read_text(encoding="utf-8")))
+        found.append(
+            f"`{preset}`: push-off with a soft repulsion for {one.soften_steps * one.dt:g} tau; equilibration for at "
+            f"least {one.equilibration_steps * one.dt:g} tau and until the nanoparticles' mean-square displacement is "
+            f"{one.equilibration_msd:g} D^2; production for at least {one.production_steps * one.dt:g} tau and "
+            f"{one.production_msd:g} D^2, a configuration every {one.sample_every * one.dt:g} tau, in blocks of "
+            f"{one.block_steps * one.dt:g} tau; boxes of at least {one.n_np_min} nanoparticles and at most "
+            f"{one.n_beads_max:,} beads."
+        )
+    return found
 
 
 def _equilibration(passed: list[dict[str, Any]]) -> str:

@@ -283,7 +283,8 @@ class Csv(_Listed):
 class Records(_Listed):
     """The simulations of a data set once more: its compositions as they were asked for, their starts, replicas, boxes.
 
-    Protocol, engine and seed are those of the campaign; two records that differ in nothing else are one simulation.
+    Protocol, engine and seed are those of the campaign. Records that differ in nothing else (they were made with
+    another protocol) become further replicas.
 
     Args:
         path: a data set in the schema of :mod:`nanonet.data.store`; the shipped one if not given.
@@ -307,10 +308,16 @@ class Records(_Listed):
         runs = zip(*(dataset[name].values.tolist() for name in Run._fields), strict=True)
         for values, run in zip(zip(*columns.values(), strict=True), runs, strict=True):
             asked = dict(zip(Composition.names(), values, strict=True))
-            self._add(Composition.from_mapping(asked), _run(dict(zip(Run._fields, run, strict=True))))
+            self._again(Composition.from_mapping(asked), _run(dict(zip(Run._fields, run, strict=True))))
         if not self._runs:
             raise ConfigError(f"no record of {file} is left to simulate{'; none passed' if passed else ''}")
         self._first(n)
+
+    def _again(self, composition: Composition, run: Run | None) -> None:
+        known = self.runs(composition)
+        while run is not None and run in known:
+            run = run._replace(replica=run.replica + 1)
+        self._add(composition, run)
 
 
 def _run(row: Mapping[str, Any]) -> Run | None:

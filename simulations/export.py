@@ -16,7 +16,7 @@ from typing import Any
 
 from nanonet.data import store
 from nanonet.errors import ConfigError, DataError, WorkspaceLockedError
-from simulations.analysis.checks import differs
+from simulations.analysis.checks import DIFFERS, differs
 from simulations.attempt import open_run
 from simulations.card import write_card
 from simulations.figures import record_figure
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 #: How a data set is made again, and made longer, as its card says it.
 REMAKE = """\
-make simulate ARGS="workspace=again design=records design.path={file}"   # these once more; goes on where it was
-make simulate ARGS="workspace=more order=cost design.n=120"              # others: the next points of the Sobol design
-python -m simulations.export workspace=more into={file}                  # adds what has finished"""
+make simulate ARGS="workspace=again design=records design.path={file} extend_until_passed=80"  # again
+make simulate ARGS="workspace=more order=cost design.n=120"              # others: the next points
+python -m simulations.export workspace=more into={file}  # adds what has finished"""
 
 
 def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
@@ -39,26 +39,26 @@ def records(points: Iterable[PointFolder]) -> list[dict[str, Any]]:
 
     Records that were judged by other rules than today's are judged again where their blocks are still there.
     """
-    found = [(point, record) for point in points if (record := read_record(point)) is not None]
+    read = [(point, record) for point in points if (record := read_record(point)) is not None]
+    # Whether a run failed decides what it says of others, so that is asked by today's rules first.
+    found = [(point, row if row.get("rules") == RULES else _judged(point, row, None)) for point, row in read]
     met = {comparable(record) for _, record in found}
     runs = Opposites(record for _, record in found)
     result = []
     for point, record in found:
         # Judged anew also where the other one has failed: it may have counted before.
         alone = comparable(record, opposite(record["start"])) not in met
-        if alone and record.get("rules") == RULES:
-            result.append(record)
-        else:
-            result.append(_judged(point, record, next(iter(runs.of(record)), None)))
+        result.append(record if alone else _judged(point, record, runs.worst(record)))
     return result
 
 
 def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Records of a data set; one that passed and differs from a run of the opposite start that has not failed is short.
 
-    As :func:`records` does within a workspace; here the runs may come from several of them.
+    As :func:`records` does within a workspace; here the runs may come from several of them. One that was short for
+    this alone passes again where it no longer differs: the other run has become longer, or has failed since.
     """
-    listed = list(rows)
+    listed = [_alone(row) for row in rows]
     runs = Opposites(listed)
     return [
         row
@@ -66,6 +66,13 @@ def confronted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         else {**row, "verdict": "short", "reasons": differs(runs.chi2(row))}
         for row in listed
     ]
+
+
+def _alone(row: dict[str, Any]) -> dict[str, Any]:
+    """A record as it was judged before it met a run from the opposite start."""
+    reasons = row["reasons"].split("; ")
+    met = row["verdict"] == "short" and all(reason.startswith(DIFFERS) for reason in reasons)
+    return {**row, "verdict": "passed", "reasons": ""} if met else row
 
 
 def _judged(point: PointFolder, record: dict[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -29,13 +29,22 @@ class Opposites:
         """Runs from the opposite start of what ``row`` is a run of, in the order in which they were given."""
         return self._runs.get(comparable(row, opposite(row["start"])), [])
 
+    def worst(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """That of :meth:`of` from which ``row`` differs most; ``None`` if there is none."""
+        return max(self.of(row), key=lambda other: _between(row, other), default=None)
+
     def chi2(self, row: Mapping[str, Any]) -> float:
-        """The largest reduced chi^2 between ``row`` and any of :meth:`of` it; 0 if there is none."""
-        return max((runs_chi2(blocks_in(row), blocks_in(other)) for other in self.of(row)), default=0.0)
+        """The reduced chi^2 between ``row`` and the :meth:`worst`; 0 if there is none."""
+        other = self.worst(row)
+        return 0.0 if other is None else _between(row, other)
 
     def agree(self, row: Mapping[str, Any]) -> bool:
         """Whether none of them differs from ``row`` by more than the verdict allows."""
         return self.chi2(row) < HALVES_MAX
+
+
+def _between(row: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    return runs_chi2(blocks_in(row), blocks_in(other))
 
 
 def comparable(record: Mapping[str, Any], start: str | None = None) -> tuple[str, ...]:

@@ -178,23 +178,24 @@ DIFFERENCES = {
 
 
 def noise(found: Sequence[Repeat]) -> list[tuple[str, ...]]:
-    """Header, and a row per thing in which two runs that passed differ: how far that puts them apart.
+    """Header, and a row per thing in which two runs that passed differ, and phase: how far that puts them apart.
 
     Empty where no composition has two records that passed and differ in one thing only.
     """
-    passed: dict[str, list[Repeat]] = {}
+    passed: dict[tuple[str, str], list[Repeat]] = {}
     for repeat in found:
         both = repeat.reference["verdict"] == repeat.other["verdict"] == "passed"
         if both and (name := _difference(repeat)) is not None:
-            passed.setdefault(name, []).append(repeat)
+            passed.setdefault((name, _rdf(repeat.reference).phase), []).append(repeat)
     rows: list[tuple[str, ...]] = []
-    for name, words in DIFFERENCES.items():
-        if own := passed.get(name):
-            apart, expected, chi2 = np.array([(one.apart, one.expected, one.chi2) for one in own]).T
-            numbers = (*(f"{value:.3f}" for value in (apart.mean(), apart.max(), expected.mean())), f"{chi2.max():.2g}")
-            rows.append((words, str(len({one.reference["group"] for one in own})), *numbers))
+    order = list(DIFFERENCES)
+    for name, phase in sorted(passed, key=lambda key: (order.index(key[0]), key[1])):
+        own = passed[name, phase]
+        apart, expected, chi2 = np.array([(one.apart, one.expected, one.chi2) for one in own]).T
+        numbers = (*(f"{value:.3f}" for value in (apart.mean(), apart.max(), expected.mean())), f"{chi2.max():.2g}")
+        rows.append((DIFFERENCES[name], phase, str(len({one.reference["group"] for one in own})), *numbers))
     return (
-        [("two runs", "compositions", "apart, mean", "largest", "by errors, mean", "largest chi^2"), *rows]
+        [("two runs", "phase", "compositions", "apart, mean", "largest", "by errors, mean", "largest chi^2"), *rows]
         if rows
         else []
     )

@@ -16,6 +16,8 @@ from simulations.analysis.transient import transient
 
 Verdict = Literal["passed", "short", "failed"]
 
+#: How a verdict begins that a run from the opposite start has caused.
+DIFFERS = "differs from the run of the opposite start"
 #: Largest drift over the run [standard errors of the drift].
 DRIFT_MAX = 2.0
 #: Largest reduced chi^2 between the RDFs of the two halves.
@@ -301,8 +303,8 @@ def diagnose(
 
 
 def differs(chi2: float) -> str:
-    """Why a run is short that disagrees with the one from the opposite start."""
-    return f"differs from the run of the opposite start, reduced chi^2 {chi2:.1f} (limit {HALVES_MAX:g})"
+    """Why a run is short that disagrees with the one from the opposite start; begins with :data:`DIFFERS`."""
+    return f"{DIFFERS}, reduced chi^2 {chi2:.1f} (limit {HALVES_MAX:g})"
 
 
 def _series(blocks: FloatArray) -> Series:

@@ -87,10 +87,16 @@ def test_random_rdfs_give_no_skill(random_g: str, tmp_path: Path) -> None:
     overrides = [f"dataset.path={records}", f"folder={tmp_path}", "progress=false", "figures=false", "split.folds=3"]
     config = configuration("evaluate", *overrides)
     everything = config["comparison"]["models"]
-    # PRISM learns nothing, so that nothing can leak into it.
+    # PRISM learns nothing, so that nothing can leak into it. Of the networks the shipped model has a say: that of the
+    # paper would take minutes, and differs from pca_forest by what it makes of the curves alone.
     models = {n: recipe for n, recipe in everything.items() if n != "prism" and not _needs_a_network(recipe)}
     assert set(models) >= {"mean", "nearest", "pca_forest", "pca_gaussian", "direct_forest", "direct_log_forest"}
     assert {"nanonet", "dense_position"}.isdisjoint(models)
+    models["nanonet_best"] = everything["nanonet_best"]
+    networks, process, forest = models["nanonet_best"]["regressor"]["of"]
+    networks["fit"]["epochs"] = 150
+    process |= {"restarts": 0, "ard": False}
+    forest["n_trees"] = 20
     # Fewer trees and one length for all features: as blind, and quicker.
     light = {"n_trees": 20, "restarts": 0, "ard": False}
     for recipe in models.values():

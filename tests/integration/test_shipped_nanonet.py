@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +84,8 @@ def test_the_card_says_what_held_out_compositions_say(model: Predictor) -> None:
 
 
 def test_outside_of_its_region_it_says_so() -> None:
-    with pytest.warns(DomainWarning, match=r"eps_p_np = 0\.1 "):
-        rdf = nanonet.predict(**{**WETTED, "eps_p_np": 0.1})
+    with pytest.warns(DomainWarning, match=r"eps_np_np = 2\.5 "):
+        rdf = nanonet.predict(**{**WETTED, "eps_np_np": 2.5})
     assert not rdf.in_domain
     with pytest.raises(InputError, match=r"D = 4\.5 "):
         nanonet.predict(**{**WETTED, "D": 4.5}, strict=True)
@@ -93,6 +95,27 @@ def test_a_volume_fraction_that_was_never_simulated_is_outside() -> None:
     # Each of the five numbers alone is known; together they fill more than any record does.
     with pytest.warns(DomainWarning, match=r"phi = 0\.12 is outside 0\.011"):
         assert not nanonet.predict(D=2.98, N=32, phi=0.12, eps_np_np=1.2, eps_p_np=1.2).in_domain
+
+
+def test_the_band_grows_far_from_the_data() -> None:
+    random = np.random.default_rng(0)
+    box = {"N": (25, 40), "phi": (0.015, 0.09), "eps_np_np": (0.2, 2.4), "eps_p_np": (0.2, 1.45)}
+    widths, inside = [], []
+    for low, high in [(2.1, 2.7), (3.3, 3.7), (3.9, 4.1), (4.9, 5.0)]:
+        points = [
+            {"D": random.uniform(low, high)} | {name: float(random.uniform(*ends)) for name, ends in box.items()}
+            for _ in range(40)
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DomainWarning)
+            rdfs = nanonet.load("nanonet_best").predict([point | {"N": round(point["N"])} for point in points])
+        edges = [np.log10(np.maximum([rdf.g_high, rdf.g_low], 0.01))[:, rdf.g >= 0.01] for rdf in rdfs]
+        widths.append(np.mean([(top - bottom).mean() for top, bottom in edges]))
+        inside.append(np.mean([rdf.in_domain for rdf in rdfs]))
+    assert inside[0] > 0.9
+    assert inside[-1] == 0
+    # Each step away from what has been simulated widens it by a fifth at least.
+    assert all(far > 1.2 * near for near, far in pairwise(widths)), widths
 
 
 def test_the_command_and_where_it_may_write(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from nanonet.data import store
 from simulations.card import card, rows_of, summary, verdicts_per_phase, write_card
+from simulations.design import Sobol
 from tests.made_up import write_records
 
 pytest.importorskip("xarray", reason="the store needs xarray: pip install 'nanonet[train]'")
@@ -77,3 +80,26 @@ def test_card_and_figure_lie_beside_the_data_set(tmp_path: Path) -> None:
     assert (text, figure) == (tmp_path / "records.md", tmp_path / "records.png")
     assert "(records.png)" in text.read_text(encoding="utf-8")
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_points_of_the_reference_design_are_told_from_others(rows: list[dict]) -> None:
+    assert "none is a point of it" in _section(card(rows, "records.nc", "records.png", ""), "Design")
+    box = {"D": [2.0, 4.0], "N": [25, 40], "phi": [0.01, 0.10], "eps_np_np": [0.1, 2.5], "eps_p_np": [0.1, 1.5]}
+    points = list(islice(Sobol(80, box=box).compositions(), 12))
+    # as the store keeps them: what was asked for, with some ten digits, beside the measured density
+    for row, number in ((rows[0], 3), (rows[1], 11)):
+        row |= {**asdict(points[number]), "group": f"g{number}", "rho_target": float(f"{points[number].rho:.10g}")}
+        row["rho"] *= 1.01
+    design = _section(card(rows, "records.nc", "records.png", ""), "Design")
+    others = len({row["group"] for row in rows}) - 2
+    assert f"2 of the {others + 2} compositions are among its first 12 points, {others} were asked for" in design
+
+
+def test_the_protocol_is_that_of_the_preset(rows: list[dict]) -> None:
+    for row in rows:
+        row["preset"] = "workstation"
+    protocol = _section(card(rows, "records.nc", "records.png", ""), "Protocol")
+    assert "production for at least 1000 tau and 2 D^2, a configuration every 1 tau, in blocks of 50 tau" in protocol
+    # A preset of somebody's own is not in our files, and nothing is said of it.
+    rows[0]["preset"] = "mine"
+    assert "mine" not in _section(card(rows, "records.nc", "records.png", ""), "Protocol")

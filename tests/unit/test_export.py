@@ -104,6 +104,24 @@ def test_runs_of_several_workspaces_are_confronted(rng: np.random.Generator) -> 
     assert all("differs from the run of the opposite start, reduced chi^2" in reason for reason in reasons)
 
 
+def test_a_record_that_no_longer_differs_passes_again(rng: np.random.Generator) -> None:
+    common = {"group": "a", "preset": "workstation", "block_frames": np.full(20, 50.0), "n_blocks": 20, "reasons": ""}
+    one = {**common, "g_block": curves(rng), "start": "dispersed", "verdict": "passed"}
+    other = {**one, "g_block": 1.5 * curves(rng), "start": "aggregated"}
+    short = export.confronted([one, other])
+    assert [row["verdict"] for row in short] == ["short", "short"]
+    # The other one went on, and agrees now, or has turned out to drift.
+    longer = {**other, "g_block": curves(rng)}
+    failed = {**other, "verdict": "failed", "reasons": "energy drifts"}
+    assert [row["verdict"] for row in export.confronted([short[0], longer])] == ["passed", "passed"]
+    assert [row["verdict"] for row in export.confronted([short[0], failed])] == ["passed", "failed"]
+    assert export.confronted([short[0], failed])[0]["reasons"] == ""
+    # As long as they differ they stay short; and what is short for another reason stays so in any case.
+    assert [row["verdict"] for row in export.confronted(short)] == ["short", "short"]
+    little = {**short[0], "reasons": f"too short; {short[0]['reasons']}"}
+    assert [row["verdict"] for row in export.confronted([little, longer])] == ["short", "passed"]
+
+
 def test_the_shipped_records_have_been_confronted() -> None:
     rows = store.to_records(store.read(RECORDS))
     assert [row["verdict"] for row in export.confronted(rows)] == [row["verdict"] for row in rows]

@@ -34,6 +34,8 @@ def test_what_agrees_and_what_does_not(row: dict[str, Any], rng: np.random.Gener
     assert not Opposites([same, other]).agree(row)
     assert not Opposites([other, same]).agree(row)
     assert Opposites([same, other]).chi2(row) == Opposites([other]).chi2(row)
+    assert Opposites([same, other]).worst(row) is Opposites([other, same]).worst(row) is other
+    assert Opposites().worst(row) is None
 
 
 def test_what_says_nothing(row: dict[str, Any]) -> None:

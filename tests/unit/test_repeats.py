@@ -107,7 +107,7 @@ def test_the_noise_is_told_apart_by_what_differs() -> None:
     ]
     found = repeats(rows)
     header, start, seed, volume, engine = noise(found)
-    assert [line[1] for line in (start, seed, volume, engine)] == ["1", "2", "1", "1"]
+    assert [line[header.index("compositions")] for line in (start, seed, volume, engine)] == ["1", "2", "1", "1"]
     apart = {one.other["record"]: one.apart for one in found}
     assert start[header.index("largest")] == f"{apart['cluster']:.3f}"
     assert seed[header.index("apart, mean")] == f"{(apart['seed'] + apart['b seed']) / 2:.3f}"
@@ -133,6 +133,7 @@ def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     common = {
         **dict.fromkeys(("density_drift", "energy_drift", "halves_chi2", "msd_np", "core_hours"), 1.0),
         "n_transient": 0,
+        "rho_target": 0.0038,
         "volume_factor": 1.0,
         "preset": "workstation",
         "replica": 0,
@@ -148,6 +149,6 @@ def test_the_card_has_the_table_and_the_figure(tmp_path: Path) -> None:
     assert "| from a cluster |" in line
     assert len(line.split("|")) == len(table(repeats(rows))[0]) + 2
     assert "records_repeats.png" in text
-    assert "| from dispersed nanoparticles, and from a cluster | 1 |" in text
+    assert "| from dispersed nanoparticles, and from a cluster | dispersed | 1 |" in text
     assert "No composition that passed has a second record." in card(rows[:1], "records.nc", "records.png", "")
     assert figure(repeats(rows), tmp_path / "repeats.png").stat().st_size > 5_000
