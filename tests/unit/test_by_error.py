@@ -254,6 +254,12 @@ def test_replays_go_on_and_say_the_same(tmp_path: Path) -> None:
     assert len(files) == 10
     content = json.loads((tmp_path / "results.json").read_text())
     assert rows[-1]["error"] == f"{content['mean']['both'][-1]['value']:.6g}"
+    # The reference has a row in the second table, too: its number after the curve was made falling.
+    second = table.split("Simulations needed")[1]
+    row = next(line for line in second.splitlines() if line.startswith("| in_order |"))
+    numbers = [found["reference"]["value"] for found in content["savings"]["both"]]
+    shown = ["not defined" if number is None else f"{number:.1f}" for number in numbers]
+    assert [cell.strip() for cell in row.split("|")[2 : 2 + len(shown)]] == shown
     before = {file: file.stat().st_mtime_ns for file in files}
     lost = json.loads(files[0].read_text())
     files[0].unlink()

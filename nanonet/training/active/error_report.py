@@ -108,6 +108,10 @@ def report(
     second = [
         ("strategy", *(f"needed for its error after {s}" for s in compared), *(f"saved at {s}" for s in compared))
     ]
+    if others:
+        # Its own number is not the size: the curve is read off after it was made falling, as the others' are.
+        own = [_reference(found) for found in savings[others[0]]]
+        second.append((curves.reference, *own, *("-" for _ in compared)))
     for label in others:
         shares = [_share(found) for found in savings[label]]
         second.append((label, *(_needed(found) for found in savings[label]), *shares))
@@ -160,6 +164,10 @@ def _needed(found: Saving) -> str:
     value, low, high = (f"{number:.1f}" for number in (found.needed.value, found.needed.low, found.needed.high))
     first, last = _bounds(found)
     return f"{'>= ' * found.bound}{value} ({'>= ' * last}{low} to {'>= ' * first}{high})"
+
+
+def _reference(found: Saving) -> str:
+    return f"{found.reference.value:.1f}" if found.needed.n_groups else "not defined"
 
 
 def _share(found: Saving) -> str:
