@@ -96,7 +96,7 @@ def test_random_rdfs_give_no_skill(random_g: str, tmp_path: Path) -> None:
     networks, process, forest = models["nanonet_best"]["regressor"]["of"]
     networks["fit"]["epochs"] = 150
     process |= {"restarts": 0, "ard": False}
-    forest["n_trees"] = 20
+    forest["n_trees"] = 24
     # Fewer trees and one length for all features: as blind, and quicker.
     light = {"n_trees": 20, "restarts": 0, "ard": False}
     for recipe in models.values():
