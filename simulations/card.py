@@ -237,13 +237,14 @@ def _design(rows: list[dict[str, Any]]) -> str:
     asked = {row["group"]: {**row, "rho": row["rho_target"]} for row in rows}.values()
     found = [places[place] for row in asked if (place := _place(row)) in places]
     ranges = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in box.items())
-    listed = f"{len(asked) - len(found)} were asked for by themselves" if found else "none is a point of it"
-    first = f"{len(found)} of the {len(asked)} compositions are among its first {max(found)} points, " if found else ""
-    return (
-        f"The reference design is a scrambled Sobol sequence (seed {settings['seed']}) over {ranges}. {first}{listed}. "
-        "Points are taken in the order of their cost (`order=cost`), so that small nanoparticles prevail. How each "
-        "began, dispersed or as a cluster, was said in lists of our own; the table of starts above counts them."
+    here = (
+        f"{len(found)} of the {len(asked)} compositions here are among its first {max(found)} points, "
+        f"{len(asked) - len(found)} were asked for by themselves. With `order=cost` its cheapest points come first: "
+        "small nanoparticles."
+        if found
+        else f"None of the {len(asked)} compositions here is among its first {_SOUGHT:,} points."
     )
+    return f"The reference design is a scrambled Sobol sequence (seed {settings['seed']}) over {ranges}. {here}"
 
 
 def _place(point: Mapping[str, Any]) -> tuple[float, ...]:
@@ -256,7 +257,7 @@ def _protocols(rows: list[dict[str, Any]]) -> list[str]:
     about = (
         "Kremer-Grest chains with Lennard-Jones attraction (epsilon 1, cut at 2.5 sigma), Lennard-Jones nanoparticles "
         f"(cut at 2.5 of their sigma), NPT at T* = {TEMPERATURE:g} and P* = {PRESSURE:g}. RDFs by freud, 100 bins to "
-        "10 sigma. All choices, and their reasons: `docs/simulate.md`."
+        "10 sigma. All choices, with their reasons and history: `docs/simulate.md`."
     )
     found = [about]
     for preset in sorted({str(row["preset"]) for row in rows}):
@@ -265,12 +266,12 @@ def _protocols(rows: list[dict[str, Any]]) -> list[str]:
             continue
         one = Protocol.from_mapping(yaml.safe_load(file.read_text(encoding="utf-8")))
         found.append(
-            f"`{preset}`: push-off with a soft repulsion for {one.soften_steps * one.dt:g} tau; equilibration for at "
-            f"least {one.equilibration_steps * one.dt:g} tau and until the nanoparticles' mean-square displacement is "
-            f"{one.equilibration_msd:g} D^2; production for at least {one.production_steps * one.dt:g} tau and "
-            f"{one.production_msd:g} D^2, a configuration every {one.sample_every * one.dt:g} tau, in blocks of "
-            f"{one.block_steps * one.dt:g} tau; boxes of at least {one.n_np_min} nanoparticles and at most "
-            f"{one.n_beads_max:,} beads."
+            f"`{preset}`, as it is today: push-off with a soft repulsion for {one.soften_steps * one.dt:g} tau; "
+            f"equilibration for at least {one.equilibration_steps * one.dt:g} tau and until the nanoparticles' "
+            f"mean-square displacement is {one.equilibration_msd:g} D^2; production for at least "
+            f"{one.production_steps * one.dt:g} tau and {one.production_msd:g} D^2, a configuration every "
+            f"{one.sample_every * one.dt:g} tau, in blocks of {one.block_steps * one.dt:g} tau; boxes of at least "
+            f"{one.n_np_min} nanoparticles and at most {one.n_beads_max:,} beads."
         )
     return found
 

@@ -83,7 +83,9 @@ def test_card_and_figure_lie_beside_the_data_set(tmp_path: Path) -> None:
 
 
 def test_points_of_the_reference_design_are_told_from_others(rows: list[dict]) -> None:
-    assert "none is a point of it" in _section(card(rows, "records.nc", "records.png", ""), "Design")
+    assert f"None of the {len({row['group'] for row in rows})} compositions here is among" in _section(
+        card(rows, "records.nc", "records.png", ""), "Design"
+    )
     box = {"D": [2.0, 4.0], "N": [25, 40], "phi": [0.01, 0.10], "eps_np_np": [0.1, 2.5], "eps_p_np": [0.1, 1.5]}
     points = list(islice(Sobol(80, box=box).compositions(), 12))
     # as the store keeps them: what was asked for, with some ten digits, beside the measured density
@@ -92,7 +94,7 @@ def test_points_of_the_reference_design_are_told_from_others(rows: list[dict]) -
         row["rho"] *= 1.01
     design = _section(card(rows, "records.nc", "records.png", ""), "Design")
     others = len({row["group"] for row in rows}) - 2
-    assert f"2 of the {others + 2} compositions are among its first 12 points, {others} were asked for" in design
+    assert f"2 of the {others + 2} compositions here are among its first 12 points, {others} were asked for" in design
 
 
 def test_the_protocol_is_that_of_the_preset(rows: list[dict]) -> None:

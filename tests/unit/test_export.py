@@ -83,6 +83,23 @@ def test_a_failed_run_says_nothing_of_its_opposite(space: Workspace, monkeypatch
     assert asked[two.id]["record"] == one.id
 
 
+def test_an_opposite_counts_by_the_rules_of_today(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = finish(space), finish(space, "aggregated")
+    known = read_record(two)
+    assert known is not None
+    record.write_record(two, known | {"verdict": "failed", "rules": known["rules"] - 1})
+    asked: dict[str, list[str | None]] = {}
+
+    def judged(point: Any, row: dict[str, Any], other: dict[str, Any] | None) -> dict[str, Any]:
+        asked.setdefault(point.id, []).append(None if other is None else other["record"])
+        return {**row, "verdict": "passed"}
+
+    monkeypatch.setattr(export, "_judged", judged)
+    export.records([one, two])
+    # It had failed by older rules and would say nothing; by those of today it passes, and has a say.
+    assert asked == {two.id: [None, one.id], one.id: [two.id]}
+
+
 def test_runs_of_several_workspaces_are_confronted(rng: np.random.Generator) -> None:
     common = {"group": "a", "preset": "workstation", "block_frames": np.full(20, 50.0), "n_blocks": 20, "reasons": ""}
     same = [{**common, "g_block": curves(rng), "start": start} for start in ("dispersed", "aggregated")]
