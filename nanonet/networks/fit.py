@@ -164,6 +164,8 @@ class Fit:
         jit: bool | str = False if uncompiled else "auto"
         # A model freshly built, so its optimizer has no state yet.
         model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=loss, jit_compile=jit)
+        # With what it remembers made in time, TensorFlow traces the training step once and not twice.
+        model.optimizer.build(model.trainable_variables)
         around = _SESSION.get() or Session()
         state = None
         if around.folder is not None:
@@ -173,12 +175,14 @@ class Fit:
         done = len(history.get("loss", ()))
         train, watched = self.parts(len(inputs))
         if done < self.epochs and not (state and state.finished):
-            callbacks = self._callbacks(keras, around, state, history, name)
+            part = (inputs[watched], outputs[watched])
+            callbacks = self._callbacks(keras, around, state, history, name, part)
             model.fit(
                 inputs[train],
                 outputs[train],
-                validation_data=(inputs[watched], outputs[watched]) if len(watched) else None,
                 batch_size=self.batch_size,
+                # As many as there are. Where it is not told, Keras sets the data up twice for every epoch.
+                steps_per_epoch=-(-len(train) // self.batch_size),
                 epochs=self.epochs,
                 initial_epoch=done,
                 verbose=0,
@@ -200,12 +204,30 @@ class Fit:
         hasher.update(y.tobytes())
         return hasher.hexdigest()[:16]
 
-    def _callbacks(self, keras: Any, around: Session, state: _State | None, history: History, name: str) -> list[Any]:
+    def _validation_loss(self, model: Any, x: NDArray, y: NDArray) -> float:
+        """Mean loss of the samples that are only watched.
+
+        With few samples, Keras' own validation takes longer than the training: it sets its data up anew each time.
+        """
+        starts = range(0, len(x), self.batch_size)
+        batches = [slice(start, start + self.batch_size) for start in starts]
+        losses = [float(model.test_on_batch(x[batch], y[batch], return_dict=True)["loss"]) for batch in batches]
+        return float(np.average(losses, weights=[len(x[batch]) for batch in batches]))
+
+    def _callbacks(
+        self,
+        keras: Any,
+        around: Session,
+        state: _State | None,
+        history: History,
+        name: str,
+        watched: tuple[NDArray, NDArray],
+    ) -> list[Any]:
         """Everything that watches a fit; all of it acts once an epoch, so that it costs nothing."""
         fit = self
 
         class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-            """Collects the losses, shows progress and saves the state."""
+            """Computes the validation loss, collects the losses, shows progress and saves the state."""
 
             def on_train_begin(self, logs: Any = None) -> None:
                 self.bar = (
@@ -213,7 +235,11 @@ class Fit:
                 )
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                for key, value in (logs or {}).items():
+                logs = {} if logs is None else logs
+                if len(watched[0]):
+                    # The callbacks behind this one find it there, as they would find Keras' own.
+                    logs["val_loss"] = fit._validation_loss(self.model, *watched)
+                for key, value in logs.items():
                     history.setdefault(key, []).append(float(value))
                 if self.bar:
                     self.bar.advance(epoch + 1, history)
@@ -284,7 +310,6 @@ class _State:
             if not self.finished and not unfinished:
                 return {}
             model.set_weights([saved[f"weight{i}"] for i in range(len(model.get_weights()))])
-            model.optimizer.build(model.trainable_variables)
             for number, variable in enumerate(model.optimizer.variables):
                 variable.assign(saved[f"optimizer{number}"])
             prefix = "history_"

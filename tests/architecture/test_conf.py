@@ -23,6 +23,9 @@ OPTIONS = sorted(
     for path in FILES
     if path.parent.name not in {"conf", "experiment"}
 )
+#: What stands in for a group while the options of another are looked at, one by one: the default comparison and the
+#: default campaign have many models in them, and take ten times as long. test_root_composes is with the defaults.
+LIGHT = {"comparison": "trees", "campaign": "blend_tc_search"}
 
 
 def _name(path: Path) -> str:
@@ -115,7 +118,8 @@ def test_option_composes(group: str, option: str) -> None:
         pytest.skip(f"conf/{group} may belong to {' or '.join(f'{name}.yaml' for name in absent)}, not there yet")
     assert roots, f"conf/{group} is in the defaults of no root ({', '.join(ROOTS)}), so nobody can choose it"
     for root in roots:
-        assert _compose(root, f"{group}={option}")
+        others = [f"{other}={light}" for other, light in LIGHT.items() if other in _groups(root) and other != group]
+        assert _compose(root, f"{group}={option}", *others)
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -97,19 +97,18 @@ def test_rows_do_not_know_of_each_other(fitted: Regressor) -> None:
     np.testing.assert_allclose(fitted.predict(x[::-1])[::-1], one_by_one, rtol=0, atol=1e-5)
 
 
-def test_mutates_nothing_and_keeps_its_own_copy(make: Make, points: np.ndarray, codes: np.ndarray) -> None:
+def test_is_reproducible_mutates_nothing_and_keeps_its_own_copy(
+    make: Make, fitted: Regressor, points: np.ndarray, codes: np.ndarray
+) -> None:
+    # All of it of one fit, since there are networks among the subjects.
     x, own = points.copy(), codes.copy()
-    regressor = make().fit(x, own)
+    again = make().fit(x, own)
     assert (x == points).all()
     assert (own == codes).all()
-    before = regressor.predict(points)
+    before = again.predict(points)
+    np.testing.assert_allclose(before, fitted.predict(points), rtol=0, atol=1e-6)
     x[:], own[:] = 0.0, 0.0
-    np.testing.assert_array_equal(regressor.predict(points), before)
-
-
-def test_reproducible(make: Make, fitted: Regressor, points: np.ndarray, codes: np.ndarray) -> None:
-    again = make().fit(points, codes)
-    np.testing.assert_allclose(again.predict(points), fitted.predict(points), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(again.predict(points), before)
 
 
 def test_comes_back_from_disk_the_same(fitted: Regressor, tmp_path: Path) -> None:

@@ -59,13 +59,14 @@ def test_members_differ_most_far_from_what_they_learned(fitted: DenseEnsemble, t
     np.testing.assert_allclose(again.members(X), fitted.members(X), atol=1e-12)
 
 
-def test_a_bootstrap_draws_whole_groups() -> None:
+def test_a_bootstrap_draws_whole_groups(fitted: DenseEnsemble) -> None:
     groups = np.repeat(np.arange(10), 2).astype(str)
     drawn = quick(bootstrap=True)._drawn(20, groups)
     assert (drawn[::2] == drawn[1::2]).all()
     assert 0.4 < drawn.mean() < 0.85  # 1 - 1/e of them, in the mean
     assert drawn.any(axis=0).all()
-    plain, boot = (quick(bootstrap=one).fit(X, CODES, groups).members(X).std(axis=0).mean() for one in (False, True))
+    ensembles = (fitted, quick(bootstrap=True).fit(X, CODES, groups))
+    plain, boot = (ensemble.members(X).std(axis=0).mean() for ensemble in ensembles)
     assert boot > 1.5 * plain
 
 
