@@ -133,7 +133,8 @@ def _by_place(
     size = min(len(errors), max(LEAST_VALUES, NEIGHBOURS * len(places)))
     # The window of a fixed number of values whose middle is nearest.
     begin = np.clip(np.searchsorted(where, grid) - size // 2, 0, len(errors) - size)
-    width = _smooth(np.array([np.quantile(errors[start : start + size], level) for start in begin]))
+    windows = np.lib.stride_tricks.sliding_window_view(errors, size)[begin]
+    width = _smooth(np.quantile(windows, level, axis=1))
     sliver = 1e-2 * float(np.sqrt((width**2).mean())) + 1e-12
     if places.min() < low:
         # Deeper in the core of an RDF no value of any record counts: all are as good as 0, and so is the band.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def _find(target: str) -> Any:
     raise ModuleNotFoundError(target)
 
 
+@cache
 def _groups(root: str) -> set[str]:
     """The groups in a root's defaults list."""
     defaults = (yaml.safe_load((CONF / f"{root}.yaml").read_text(encoding="utf-8")) or {}).get("defaults", [])

@@ -199,7 +199,7 @@ from nanonet.representations.latent import Latent
 from pathlib import Path
 import sys
 g = 1.0 + np.random.default_rng(0).random((6, 100))
-latent = Latent(RDFImage(), ImageAutoencoder(filters=(4, 4, 4, 4, 4)), Fit(epochs=2, validation=0.0)).fit(g)
+latent = Latent(RDFImage(), ImageAutoencoder(latent=4, filters=[4] * 5), Fit(epochs=2, validation=0.0)).fit(g)
 save_part(latent, Path(sys.argv[1]))
 back = load_part(Path(sys.argv[1]), Representation)
 codes = latent.encode(g)
