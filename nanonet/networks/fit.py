@@ -76,6 +76,9 @@ def surrounded(made: Session | None) -> Iterator[Session | None]:
 class Fit:
     """Adam on a loss, for a number of epochs.
 
+    Samples are put into batches at random. With TensorFlow that is done once for all epochs, not once for each: after a
+    seed has been set, as before all our networks, Keras begins the order anew with each epoch (seen with 3.15).
+
     Args:
         epochs: passes over the training part; 400 in the paper.
         batch_size: samples per step; the paper does not state it.
