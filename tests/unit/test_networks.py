@@ -146,6 +146,20 @@ def test_early_stopping_does_not_go_on_without_its_memory(tmp_path: Path) -> Non
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_the_validation_loss_is_that_of_keras() -> None:
+    """Over batches that are not of one size."""
+    seed_everything(0)
+    x = np.random.default_rng(0).random((24, 3))
+    y = np.column_stack([x.sum(axis=1), x[:, 0] * x[:, 1]])
+    fit = Fit(epochs=2, batch_size=4, validation=0.4)
+    model = build_dense(3, 2)
+    _, watched = fit.parts(len(x))
+    assert len(watched) == 10
+    history = fit.run(model, x, y, name="x")
+    assert history["val_loss"][-1] == pytest.approx(model.evaluate(x[watched], y[watched], verbose=0), rel=1e-5)
+    assert len(history["loss"]) == len(history["val_loss"]) == 2
+
+
 def test_early_stop_and_validation() -> None:
     model = build_dense(3, 1, hidden=(4,))
     history = Fit(epochs=30, learning_rate=1.0, patience=2).run(model, X, Y, name="dense")
