@@ -84,7 +84,7 @@ def _needs_a_network(recipe: object) -> bool:
 def test_random_rdfs_give_no_skill(random_g: str, tmp_path: Path) -> None:
     # Replicas share what is random: a split that let them straddle would look like skill.
     records = write_records(tmp_path / "random.nc", n=30, replicas=15, random_g=random_g)
-    overrides = [f"dataset.path={records}", f"folder={tmp_path}", "progress=false", "figures=false", "split.folds=2"]
+    overrides = [f"dataset.path={records}", f"folder={tmp_path}", "progress=false", "figures=false", "split.folds=3"]
     config = configuration("evaluate", *overrides)
     everything = config["comparison"]["models"]
     # PRISM learns nothing, so that nothing can leak into it. Of the networks the shipped model has a say: that of the
